@@ -1,0 +1,75 @@
+"""How a layer's attention travels: blocks of query rows, handed to observers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    import torch
+
+    from attnviz.attention.axis import Axis
+
+Role = Literal["self", "encoder", "decoder", "cross"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One invocation of one attention module on one example of the batch.
+
+    `path` is the module's name in the model, `order` its place among the invocations of its
+    stack, `heads` the observed query heads out of `n_heads`. `causal` is true when no query may
+    look at a later key.
+    """
+
+    stack: str
+    path: str
+    order: int
+    layer: int
+    example: int
+    heads: tuple[int, ...]
+    n_heads: int
+    queries: Axis
+    keys: Axis
+    cross: bool
+    causal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RowBlock:
+    """Rows `start` to `start + rows` of the maps of one site, on the model's device.
+
+    `weights`: float32 (heads, rows, keys), post-softmax, exactly what the model uses.
+    `allowed`: bool (rows, keys), False where the mask forbids the key; all True where a
+    model computes without a mask that could be seen.
+    """
+
+    weights: torch.Tensor
+    allowed: torch.Tensor
+    start: int
+
+    @property
+    def stop(self) -> int:
+        return self.start + int(self.weights.shape[1])
+
+
+class Accumulator(Protocol):
+    """Reduces the row blocks of one site to what is kept of it."""
+
+    def update(self, block: RowBlock, step: int) -> None:
+        """Take one block; `step` counts the passes over the rows, from 0."""
+
+    def result(self) -> Mapping[str, torch.Tensor | np.ndarray]:
+        """What is kept, by name; the first axis is the observed heads where there is one."""
+
+
+class Observer(Protocol):
+    """Says what to keep of every observed site. `passes` is how often it must see the rows."""
+
+    passes: int
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """A fresh accumulator for this site."""

@@ -1,0 +1,234 @@
+"""Runs a model once, observes its attention, and gives back outputs and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from attnviz.attention.axis import Axis, slots
+from attnviz.attention.capture import AttentionStack, LayerAttention
+from attnviz.attention.rows import RowBlock, Site
+from attnviz.errors import CaptureError
+from attnviz.observe.function_tap import FunctionTap
+from attnviz.observe.interface_tap import interface_tap
+from attnviz.observe.places import Place, Places
+from attnviz.observe.plan import block_rows
+from attnviz.observe.walk import ModuleWalk
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from attnviz.attention.rows import Accumulator, Observer
+    from attnviz.observe.source import MapSource
+
+Wanted = Callable[[str, int, int], Sequence[int]]
+
+
+def everything(role: str, layer: int, heads: int) -> Sequence[int]:
+    """Every head of every layer."""
+    return range(heads)
+
+
+@dataclass
+class Layer:
+    """One invocation and what was kept of it, per example; empty when nobody asked for it."""
+
+    place: Place
+    n_heads: int
+    parts: int = 1
+    kept: list[LayerAttention] = field(default_factory=list)
+
+
+@dataclass
+class Observation:
+    """The outputs of the run and every attention layer that was seen."""
+
+    outputs: Any
+    layers: list[Layer]
+    stack_names: Mapping[tuple[str, str], str]
+
+    def stacks(self, example: int = 0) -> dict[str, AttentionStack]:
+        """The observed layers of one example, by stack."""
+        found: dict[str, dict[int, LayerAttention]] = {}
+        for layer in self.layers:
+            if layer.kept:
+                name = self.stack_names[layer.place.role, layer.place.pattern]
+                one = replace(layer.kept[example], layer=layer.place.layer)
+                found.setdefault(name, {})[layer.place.layer] = one
+        return {name: AttentionStack(name, by_layer) for name, by_layer in found.items()}
+
+
+class Recorder:
+    """Turns the calls that the taps see into layers (see Watcher)."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        sources: Sequence[Axis],
+        targets: Sequence[Axis] | None,
+        observers: Callable[[Site], Sequence[Observer]],
+        wanted: Wanted,
+    ) -> None:
+        self.paused = False
+        self.sources, self.targets = sources, targets
+        self.observers, self.wanted = observers, wanted
+        self.walk = ModuleWalk(model)
+        self.pair = bool(getattr(model.config, "is_encoder_decoder", False))  # type: ignore[union-attr]
+        self.places = Places(self.walk.names, encoder_decoder=self.pair)
+        self.layers: list[Layer] = []
+        self._by_invocation: dict[int, Layer] = {}
+
+    @property
+    def lengths(self) -> set[int]:
+        """The lengths that query axes can have."""
+        return {len(axis) for axes in (self.sources, self.targets or ()) for axis in axes}
+
+    def seen(
+        self, source: Callable[[], MapSource], heads: int, module: nn.Module | None = None
+    ) -> None:
+        """Place the call and, when its layer is wanted, reduce its rows to what is kept."""
+        running = self.walk.current(module) or self.walk.current()
+        if running is None:
+            return
+        if running.invocation in self._by_invocation:
+            self._by_invocation[running.invocation].parts += 1
+            return
+        place = self.places.place(running.path, crosses=running.crosses)
+        layer = Layer(place, heads)
+        self.layers.append(layer)
+        self._by_invocation[running.invocation] = layer
+        picked = tuple(self.wanted(place.role, place.layer, heads))
+        if picked:
+            maps = source()
+            layer.kept = [self._keep(place, maps, e, picked) for e in range(maps.examples)]
+
+    def _keep(
+        self, place: Place, maps: MapSource, example: int, heads: tuple[int, ...]
+    ) -> LayerAttention:
+        queries, keys = self._axes(place.role, maps, example)
+        site = Site(
+            stack=place.role,
+            path=place.path,
+            order=place.order,
+            layer=place.layer,
+            example=example,
+            heads=heads,
+            n_heads=maps.heads,
+            queries=queries,
+            keys=keys,
+            cross=place.role == "cross",
+            causal=maps.causal,
+        )
+        kept = stream(site, maps, self.observers(site))
+        allowed = kept.pop("allowed", None)
+        return LayerAttention(
+            layer=place.layer,
+            order=place.order,
+            path=place.path,
+            n_heads=maps.heads,
+            heads=heads,
+            queries=queries,
+            keys=keys,
+            causal=maps.causal,
+            cross=site.cross,
+            kept=kept,
+            allowed=allowed,
+        )
+
+    def _axes(self, role: str, maps: MapSource, example: int) -> tuple[Axis, Axis]:
+        """The query and key axes; positions without a name are slots."""
+        source = self.sources[example] if example < len(self.sources) else slots(maps.keys)
+        target = self.targets[example] if self.targets else source
+        if role == "cross":
+            return fitted(target, maps.queries), fitted(source, maps.keys)
+        own = target if role == "decoder" else source
+        if role == "decoder" and maps.keys == len(target) + len(source):
+            return fitted(target, maps.queries), joined(target, source)
+        return fitted(own, maps.queries), fitted(own, maps.keys)
+
+
+def fitted(axis: Axis, length: int) -> Axis:
+    """The axis when it has this length, else its last positions or slots in front of it."""
+    if len(axis) == length:
+        return axis
+    return slots(length)
+
+
+def joined(first: Axis, second: Axis) -> Axis:
+    """One axis after the other, told apart as segments."""
+    return Axis(
+        labels=first.labels + second.labels,
+        ids=first.ids + second.ids,
+        special=first.special + second.special,
+        segments=(0,) * len(first) + (1,) * len(second),
+        padding=first.padding + second.padding,
+    )
+
+
+def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[str, np.ndarray]:
+    """Hand every row block to every observer, and give back what they keep.
+
+    A map that fits one block is computed once however many passes the observers need.
+    """
+    started: list[tuple[int, Accumulator]] = [
+        (o.passes, o.start(site, maps.device)) for o in observers
+    ]
+    step_rows = block_rows(len(site.heads), maps.queries, maps.keys, maps.device)
+    only: RowBlock | None = None
+    for step in range(max((passes for passes, _ in started), default=0)):
+        for start in range(0, maps.queries, step_rows):
+            stop = min(start + step_rows, maps.queries)
+            block = only or RowBlock(
+                maps.rows(site.example, site.heads, start, stop),
+                maps.allowed(site.example, start, stop),
+                start,
+            )
+            only = block if step_rows >= maps.queries else None
+            for passes, accumulator in started:
+                if step < passes:
+                    accumulator.update(block, step)
+    kept: dict[str, np.ndarray] = {}
+    for _, accumulator in started:
+        for name, value in accumulator.result().items():
+            kept[name] = value.cpu().numpy() if isinstance(value, torch.Tensor) else value
+    return kept
+
+
+def observe(
+    model: nn.Module,
+    tensors: Mapping[str, Any],
+    sources: Sequence[Axis],
+    targets: Sequence[Axis] | None,
+    observers: Callable[[Site], Sequence[Observer]],
+    wanted: Wanted = everything,
+) -> Observation:
+    """Run the model on the tensors and observe the heads that `wanted(role, layer, heads)` names.
+
+    The run is the model's own: same attention implementation, same outputs, eval mode, no
+    gradients. Raises CaptureError when no attention call was seen.
+    """
+    recorder = Recorder(model, sources, targets, observers, wanted)
+    training = model.training
+    model.eval()
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(torch.no_grad())
+            stack.enter_context(recorder.walk.watch())
+            stack.enter_context(interface_tap(recorder))
+            stack.enter_context(
+                FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths)
+            )
+            outputs = model(**tensors)
+    finally:
+        model.train(training)
+    if not recorder.layers:
+        raise CaptureError(
+            f"no attention was seen in {type(model).__name__}",
+            "models without softmax attention (state space, linear) have no weights to show",
+        )
+    return Observation(outputs, recorder.layers, recorder.places.stack_names())

@@ -1,0 +1,149 @@
+"""The function tap: sees models that compute attention themselves.
+
+A torch function mode sees `softmax`, `scaled_dot_product_attention` and
+`multi_head_attention_forward`; the module walk says whose call it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
+
+from attnviz.observe.interface_tap import paused
+from attnviz.observe.source import FunctionSource, Mask, TensorSource
+
+if TYPE_CHECKING:
+    from attnviz.observe.interface_tap import Watcher
+    from attnviz.observe.walk import ModuleWalk
+
+HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head", "heads", "nhead")
+
+
+class FunctionTap(TorchFunctionMode):
+    """Reports attention computed by plain torch calls to a watcher.
+
+    A softmax counts when its result is (examples, heads, queries, keys), or
+    (examples · heads, queries, keys) and the calling module knows its number of heads.
+    """
+
+    def __init__(
+        self,
+        watcher: Watcher,
+        walk: ModuleWalk,
+        examples: int,
+        lengths: set[int],
+    ) -> None:
+        super().__init__()
+        self.watcher = watcher
+        self.walk = walk
+        self.examples = examples
+        self.lengths = lengths
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        kwargs = kwargs or {}
+        if self.watcher.paused or func not in SEEN:
+            return func(*args, **kwargs)
+        with paused(self.watcher):
+            result = func(*args, **kwargs)
+            if func is F.scaled_dot_product_attention:
+                self._dot_product(*args, **kwargs)
+            elif func is F.multi_head_attention_forward:
+                self._multi_head(args, kwargs)
+            else:
+                self._softmax(result, _dim(args, kwargs))
+        return result
+
+    def _softmax(self, weights: torch.Tensor, dim: int | None) -> None:
+        if dim not in (-1, weights.ndim - 1) or not weights.is_floating_point():
+            return
+        if weights.ndim == 3:
+            heads = self._head_count(weights.shape[0])
+            if heads is None:
+                return
+            weights = weights.view(self.examples, heads, *weights.shape[1:])
+        if weights.ndim != 4 or weights.shape[0] != self.examples:
+            return
+        if weights.shape[2] not in self.lengths:
+            return
+        self.watcher.seen(lambda: TensorSource(weights), int(weights.shape[1]), None)
+
+    def _head_count(self, rows: int) -> int | None:
+        """The heads of the calling module, when batch × heads of it make `rows`."""
+        for running in reversed(self.walk.stack):
+            for name in HEADS:
+                heads = getattr(running.module, name, None)
+                if isinstance(heads, int) and heads * self.examples == rows:
+                    return heads
+        return None
+
+    def _dot_product(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attn_mask: torch.Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> None:
+        running = self.walk.current()
+        if query.ndim != 4 or query.shape[0] != self.examples or running is None:
+            return
+        mask = Mask(attn_mask, int(query.shape[2]), int(key.shape[2]), causal=is_causal)
+        module = running.module
+        keywords = {"scaling": scale}
+        self.watcher.seen(
+            lambda: FunctionSource(module, query, key, value, mask, scaled_dot_product, keywords),
+            int(query.shape[1]),
+            module,
+        )
+
+    def _multi_head(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        wanted = kwargs | {"need_weights": True, "average_attn_weights": False}
+        weights = F.multi_head_attention_forward(*args, **wanted)[1]
+        if weights is not None and weights.ndim == 4:
+            found = weights
+            self.watcher.seen(lambda: TensorSource(found), int(found.shape[1]), None)
+
+
+SEEN = (
+    F.scaled_dot_product_attention,
+    F.multi_head_attention_forward,
+    F.softmax,
+    torch.softmax,
+    torch.Tensor.softmax,
+    torch.special.softmax,
+)
+
+
+def _dim(args: Sequence[Any], kwargs: dict[str, Any]) -> int | None:
+    dim = kwargs.get("dim", args[1] if len(args) > 1 else None)
+    return dim if isinstance(dim, int) else None
+
+
+def scaled_dot_product(
+    module: object,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None,
+    scaling: float | None = None,
+    **_: object,
+) -> tuple[None, torch.Tensor]:
+    """The weights of torch's own attention, in the shape of an eager attention function."""
+    key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
+    scores = query @ key.transpose(-1, -2) * (scaling or query.shape[-1] ** -0.5)
+    if mask is not None:
+        scores = scores + mask
+    return None, torch.softmax(scores.float(), dim=-1)

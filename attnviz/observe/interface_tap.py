@@ -1,0 +1,127 @@
+"""The interface tap: sees every model that fetches its attention function from transformers.
+
+`AttentionInterface.get_interface(implementation, default)` is asked at every call; `default` is
+the model's own eager function. The one method is wrapped once and passes everything through
+unless the current context has an active tap.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+from attnviz.observe.source import FunctionSource, Mask
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from attnviz.observe.source import MapSource
+
+_active: ContextVar[Watcher | None] = ContextVar("attnviz_interface_tap", default=None)
+
+
+class Watcher(Protocol):
+    """Takes the attention calls that the taps see.
+
+    `source` is a function that makes the MapSource: a call that nobody asks for costs nothing.
+    While `paused`, calls belong to an attention function that is already reported, or to us.
+    """
+
+    paused: bool
+
+    def seen(self, source: Callable[[], MapSource], heads: int, module: nn.Module | None) -> None:
+        """One attention call with this many query heads, made by `module` (or the innermost)."""
+
+
+@contextmanager
+def interface_tap(watcher: Watcher) -> Iterator[None]:
+    """Reports every attention call to the watcher while the context is open."""
+    _install()
+    token = _active.set(watcher)
+    try:
+        yield
+    finally:
+        _active.reset(token)
+
+
+@functools.cache
+def _install() -> None:
+    from transformers.modeling_utils import AttentionInterface
+
+    original = AttentionInterface.get_interface
+
+    def get_interface(
+        self: AttentionInterface, attn_implementation: str, default: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        real: Callable[..., Any] = original(self, attn_implementation, default)
+        if _active.get() is None:
+            return real
+        return functools.partial(_observed, real, default, attn_implementation or "eager")
+
+    AttentionInterface.get_interface = get_interface
+
+
+def _observed(
+    real: Callable[..., Any],
+    eager: Callable[..., Any],
+    implementation: str,
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: Any = None,
+    **keywords: Any,
+) -> Any:
+    """What the real function gives, after which the call is reported."""
+    watcher = _active.get()
+    if watcher is None or watcher.paused:
+        return real(module, query, key, value, attention_mask, **keywords)
+    with paused(watcher):
+        result = real(module, query, key, value, attention_mask, **keywords)
+        mask = mask_of(module, query, key, attention_mask, keywords, implementation)
+        source = functools.partial(FunctionSource, module, query, key, value, mask, eager, keywords)
+        watcher.seen(source, int(query.shape[1]), module)
+    return result
+
+
+@contextmanager
+def paused(watcher: Watcher) -> Iterator[None]:
+    """The taps see nothing of what happens inside."""
+    watcher.paused = True
+    try:
+        yield
+    finally:
+        watcher.paused = False
+
+
+def mask_of(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    given: Any,
+    keywords: dict[str, Any],
+    implementation: str,
+) -> Mask:
+    """The mask that this implementation applies.
+
+    Under eager a missing mask means none. A fused kernel makes a missing mask causal when the
+    call or the module says so and there is more than one query: SDPA counts keys from the upper
+    left, flash from the lower right.
+    """
+    queries, keys = int(query.shape[2]), int(key.shape[2])
+    flash = "flash" in implementation
+    asked = keywords.get("is_causal")
+    causal = bool(asked if asked is not None else getattr(module, "is_causal", True))
+    fused = implementation != "eager" and (given is None or flash) and queries > 1
+    return Mask(
+        given=given,
+        queries=queries,
+        keys=keys,
+        causal=fused and causal,
+        shift=keys - queries if flash else 0,
+        window=keywords.get("sliding_window") if flash else None,
+    )

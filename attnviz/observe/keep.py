@@ -1,0 +1,114 @@
+"""Observers that keep maps: whole, pooled, or the heaviest keys of every query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from attnviz.observe.plan import POOLED_SIDE
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from attnviz.attention.rows import Accumulator, RowBlock, Site
+
+
+@dataclass(frozen=True)
+class WholeMaps:
+    """Keeps `weights`, float32 (heads, queries, keys), in main memory."""
+
+    passes: int = 1
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """See Observer."""
+        return _Whole(site)
+
+
+class _Whole:
+    def __init__(self, site: Site) -> None:
+        shape = (len(site.heads), len(site.queries), len(site.keys))
+        self.maps = np.zeros(shape, np.float32)
+        self.allowed = np.zeros(shape[1:], bool)
+
+    def update(self, block: RowBlock, step: int) -> None:
+        width = block.weights.shape[-1]
+        self.maps[:, block.start : block.stop, :width] = block.weights.cpu().numpy()
+        self.allowed[block.start : block.stop, :width] = block.allowed.cpu().numpy()
+
+    def result(self) -> Mapping[str, np.ndarray]:
+        return {"weights": self.maps, "allowed": self.allowed}
+
+
+@dataclass(frozen=True)
+class PooledMaps:
+    """Keeps `pooled`, float32 (heads, query bins, key bins) with at most `side` bins a side.
+
+    A cell is the share of its attention that a query of the bin gives to the keys of the bin, on
+    average: rows sum to what the rows of the map sum to (METRICS.md 8.4, mass).
+    """
+
+    side: int = POOLED_SIDE
+    passes: int = 1
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """See Observer."""
+        return _Pooled(site, self.side, device)
+
+
+class _Pooled:
+    def __init__(self, site: Site, side: int, device: torch.device) -> None:
+        self.rows = bins(len(site.queries), side, device)
+        self.columns = bins(len(site.keys), side, device)
+        height, width = int(self.rows[-1]) + 1, int(self.columns[-1]) + 1
+        self.sums = torch.zeros(len(site.heads), height, width, device=device)
+
+    def update(self, block: RowBlock, step: int) -> None:
+        heads, rows, width = block.weights.shape
+        pooled = torch.zeros(heads, rows, self.sums.shape[2], device=self.sums.device)
+        pooled.index_add_(2, self.columns[:width], block.weights)
+        self.sums.index_add_(1, self.rows[block.start : block.stop], pooled)
+
+    def result(self) -> Mapping[str, Tensor]:
+        counts = torch.bincount(self.rows, minlength=self.sums.shape[1]).clamp_min(1)
+        return {"pooled": self.sums / counts[None, :, None]}
+
+
+def bins(length: int, side: int, device: torch.device) -> Tensor:
+    """The bin of each of `length` positions, as even as can be in at most `side` bins."""
+    side = min(side, length)
+    return torch.arange(length, device=device) * side // length
+
+
+@dataclass(frozen=True)
+class TopKeys:
+    """Keeps `top_keys` and `top_weights`, (heads, queries, count), heaviest first."""
+
+    count: int = 8
+    passes: int = 1
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """See Observer."""
+        return _Top(min(self.count, len(site.keys)))
+
+
+class _Top:
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.keys: list[Tensor] = []
+        self.weights: list[Tensor] = []
+
+    def update(self, block: RowBlock, step: int) -> None:
+        found = block.weights.topk(min(self.count, block.weights.shape[-1]), dim=-1)
+        missing = self.count - found.values.shape[-1]
+        self.weights.append(torch.nn.functional.pad(found.values, (0, missing)))
+        self.keys.append(torch.nn.functional.pad(found.indices, (0, missing), value=-1))
+
+    def result(self) -> Mapping[str, Tensor]:
+        return {
+            "top_keys": torch.cat(self.keys, dim=1),
+            "top_weights": torch.cat(self.weights, dim=1),
+        }

@@ -1,0 +1,86 @@
+"""Which module is running: the path of every call, found while the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+# Names under which attention modules are handed the states of another sequence.
+OTHER_SEQUENCE = ("key_value_states", "encoder_hidden_states", "cross_attention_states")
+
+
+@dataclass
+class Running:
+    """One module that is being called: its path, a number of this call, what was passed."""
+
+    module: nn.Module
+    path: str
+    invocation: int
+    crosses: bool
+
+
+class ModuleWalk:
+    """The stack of modules being called, kept up to date by hooks.
+
+    A module that is registered under several names (shared layers) gets the name that lies below
+    the module that calls it. `forwards` counts the calls of the root.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.stack: list[Running] = []
+        self.forwards = 0
+        self._invocations = 0
+        self._names: dict[int, list[str]] = {}
+        for name, module in model.named_modules(remove_duplicate=False):
+            self._names.setdefault(id(module), []).append(name)
+
+    @property
+    def names(self) -> list[str]:
+        """Every module path of the model."""
+        return [name for names in self._names.values() for name in names]
+
+    def current(self, module: nn.Module | None = None) -> Running | None:
+        """The running call of `module`, or the innermost running call."""
+        if module is None:
+            return self.stack[-1] if self.stack else None
+        return next((one for one in reversed(self.stack) if one.module is module), None)
+
+    @contextmanager
+    def watch(self) -> Iterator[ModuleWalk]:
+        """Hooks on every module for as long as the context is open."""
+        with ExitStack() as exit_stack:
+            for module in self.model.modules():
+                pre = module.register_forward_pre_hook(self._enter, with_kwargs=True, prepend=True)
+                post = module.register_forward_hook(self._leave, always_call=True)
+                exit_stack.callback(pre.remove)
+                exit_stack.callback(post.remove)
+            yield self
+
+    def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if module is self.model:
+            self.stack.clear()
+            self.forwards += 1
+        self._invocations += 1
+        crosses = any(kwargs.get(name) is not None for name in OTHER_SEQUENCE)
+        self.stack.append(Running(module, self._path(module), self._invocations, crosses))
+
+    def _leave(self, module: nn.Module, args: object, output: torch.Tensor) -> None:
+        while self.stack:
+            if self.stack.pop().module is module:
+                return
+
+    def _path(self, module: nn.Module) -> str:
+        names = self._names.get(id(module), [""])
+        if len(names) > 1:
+            for parent in reversed(self.stack):
+                below = [n for n in names if n.startswith(f"{parent.path}.")]
+                if below:
+                    return below[0]
+        return names[0]
