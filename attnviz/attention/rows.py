@@ -22,7 +22,8 @@ class Site:
 
     `path` is the module's name in the model, `order` its place among the invocations of its
     stack, `heads` the observed query heads out of `n_heads`. `causal` is true when no query may
-    look at a later key.
+    look at a later key; `leaks` when rows may sum to less than 1, because the model has learned
+    sinks; `rounding` is how far a row sum may be off in the model's precision.
     """
 
     stack: str
@@ -36,15 +37,17 @@ class Site:
     keys: Axis
     cross: bool
     causal: bool
+    leaks: bool = False
+    rounding: float = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
 class RowBlock:
     """Rows `start` to `start + rows` of the maps of one site, on the model's device.
 
-    `weights`: float32 (heads, rows, keys), post-softmax, exactly what the model uses.
-    `allowed`: bool (rows, keys), False where the mask forbids the key; all True where a
-    model computes without a mask that could be seen.
+    `weights`: float32 (heads, rows, width), post-softmax, what the model uses. Keys from `width`
+    on are out of reach of all these rows (causal maps), and left out.
+    `allowed`: bool (rows, width), False where the mask forbids the key.
     """
 
     weights: torch.Tensor

@@ -22,6 +22,7 @@ from attnviz.observe.walk import ModuleWalk
 
 if TYPE_CHECKING:
     from torch import nn
+    from transformers import PreTrainedModel
 
     from attnviz.attention.rows import Accumulator, Observer
     from attnviz.observe.source import MapSource
@@ -36,12 +37,18 @@ def everything(role: str, layer: int, heads: int) -> Sequence[int]:
 
 @dataclass
 class Layer:
-    """One invocation and what was kept of it, per example; empty when nobody asked for it."""
+    """One invocation and what was kept of it, per example; empty when nobody asked for it.
+
+    `parts` counts the different maps that the invocation computed. A call that repeats the map
+    does not count: DiffLlama attends twice with the same queries and keys, once for each half of
+    the values.
+    """
 
     place: Place
     n_heads: int
     parts: int = 1
     kept: list[LayerAttention] = field(default_factory=list)
+    last_row: torch.Tensor | None = None
 
 
 @dataclass
@@ -68,7 +75,7 @@ class Recorder:
 
     def __init__(
         self,
-        model: nn.Module,
+        model: PreTrainedModel,
         sources: Sequence[Axis],
         targets: Sequence[Axis] | None,
         observers: Callable[[Site], Sequence[Observer]],
@@ -78,8 +85,9 @@ class Recorder:
         self.sources, self.targets = sources, targets
         self.observers, self.wanted = observers, wanted
         self.walk = ModuleWalk(model)
-        self.pair = bool(getattr(model.config, "is_encoder_decoder", False))  # type: ignore[union-attr]
-        self.places = Places(self.walk.names, encoder_decoder=self.pair)
+        pair = bool(getattr(model.config, "is_encoder_decoder", False))
+        self.places = Places(self.walk.names, encoder_decoder=pair)
+        self.rounding = 1e-4 if model.dtype == torch.float32 else 16 * torch.finfo(model.dtype).eps
         self.layers: list[Layer] = []
         self._by_invocation: dict[int, Layer] = {}
 
@@ -89,23 +97,36 @@ class Recorder:
         return {len(axis) for axes in (self.sources, self.targets or ()) for axis in axes}
 
     def seen(
-        self, source: Callable[[], MapSource], heads: int, module: nn.Module | None = None
+        self,
+        source: Callable[[], MapSource],
+        shape: tuple[int, int, int],
+        module: nn.Module | None = None,
     ) -> None:
         """Place the call and, when its layer is wanted, reduce its rows to what is kept."""
         running = self.walk.current(module) or self.walk.current()
         if running is None:
             return
-        if running.invocation in self._by_invocation:
-            self._by_invocation[running.invocation].parts += 1
+        heads, _, keys = shape
+        known = self._by_invocation.get(running.invocation)
+        if known is not None:
+            if known.last_row is not None:
+                again = last_row(source(), known.kept[0].heads)
+                known.parts += not torch.equal(again, known.last_row)
             return
-        place = self.places.place(running.path, crosses=running.crosses)
-        layer = Layer(place, heads)
+        crosses = running.crosses and keys != self.merged_keys
+        layer = Layer(self.places.place(running.path, crosses=crosses), heads)
         self.layers.append(layer)
         self._by_invocation[running.invocation] = layer
-        picked = tuple(self.wanted(place.role, place.layer, heads))
+        picked = tuple(self.wanted(layer.place.role, layer.place.layer, heads))
         if picked:
             maps = source()
-            layer.kept = [self._keep(place, maps, e, picked) for e in range(maps.examples)]
+            layer.last_row = last_row(maps, picked)
+            layer.kept = [self._keep(layer.place, maps, e, picked) for e in range(maps.examples)]
+
+    @property
+    def merged_keys(self) -> int:
+        """How many keys a call has that attends to the target and the source at once."""
+        return len(self.sources[0]) + len(self.targets[0]) if self.targets else -1
 
     def _keep(
         self, place: Place, maps: MapSource, example: int, heads: tuple[int, ...]
@@ -123,6 +144,8 @@ class Recorder:
             keys=keys,
             cross=place.role == "cross",
             causal=maps.causal,
+            leaks=maps.leaks,
+            rounding=self.rounding,
         )
         kept = stream(site, maps, self.observers(site))
         allowed = kept.pop("allowed", None)
@@ -147,9 +170,14 @@ class Recorder:
         if role == "cross":
             return fitted(target, maps.queries), fitted(source, maps.keys)
         own = target if role == "decoder" else source
-        if role == "decoder" and maps.keys == len(target) + len(source):
+        if maps.keys == self.merged_keys:
             return fitted(target, maps.queries), joined(target, source)
         return fitted(own, maps.queries), fitted(own, maps.keys)
+
+
+def last_row(maps: MapSource, heads: Sequence[int]) -> torch.Tensor:
+    """The last row of the first example's maps: what tells two maps apart."""
+    return maps.rows(0, heads, maps.queries - 1, maps.queries)
 
 
 def fitted(axis: Axis, length: int) -> Axis:
@@ -200,7 +228,7 @@ def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[s
 
 
 def observe(
-    model: nn.Module,
+    model: PreTrainedModel,
     tensors: Mapping[str, Any],
     sources: Sequence[Axis],
     targets: Sequence[Axis] | None,

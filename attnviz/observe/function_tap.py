@@ -75,7 +75,7 @@ class FunctionTap(TorchFunctionMode):
             return
         if weights.shape[2] not in self.lengths:
             return
-        self.watcher.seen(lambda: TensorSource(weights), int(weights.shape[1]), None)
+        self._report(weights)
 
     def _head_count(self, rows: int) -> int | None:
         """The heads of the calling module, when batch × heads of it make `rows`."""
@@ -105,7 +105,7 @@ class FunctionTap(TorchFunctionMode):
         keywords = {"scaling": scale}
         self.watcher.seen(
             lambda: FunctionSource(module, query, key, value, mask, scaled_dot_product, keywords),
-            int(query.shape[1]),
+            (query.shape[1], query.shape[2], key.shape[2]),
             module,
         )
 
@@ -113,8 +113,11 @@ class FunctionTap(TorchFunctionMode):
         wanted = kwargs | {"need_weights": True, "average_attn_weights": False}
         weights = F.multi_head_attention_forward(*args, **wanted)[1]
         if weights is not None and weights.ndim == 4:
-            found = weights
-            self.watcher.seen(lambda: TensorSource(found), int(found.shape[1]), None)
+            self._report(weights)
+
+    def _report(self, weights: torch.Tensor) -> None:
+        _, heads, queries, keys = weights.shape
+        self.watcher.seen(lambda: TensorSource(weights), (heads, queries, keys), None)
 
 
 SEEN = (

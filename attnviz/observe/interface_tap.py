@@ -28,13 +28,15 @@ class Watcher(Protocol):
     """Takes the attention calls that the taps see.
 
     `source` is a function that makes the MapSource: a call that nobody asks for costs nothing.
-    While `paused`, calls belong to an attention function that is already reported, or to us.
+    `shape` is (heads, queries, keys), `module` the caller where it is known. While `paused`, calls belong to an attention function that is already reported, or to us.
     """
 
     paused: bool
 
-    def seen(self, source: Callable[[], MapSource], heads: int, module: nn.Module | None) -> None:
-        """One attention call with this many query heads, made by `module` (or the innermost)."""
+    def seen(
+        self, source: Callable[[], MapSource], shape: tuple[int, int, int], module: nn.Module | None
+    ) -> None:
+        """One attention call."""
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def _observed(
         result = real(module, query, key, value, attention_mask, **keywords)
         mask = mask_of(module, query, key, attention_mask, keywords, implementation)
         source = functools.partial(FunctionSource, module, query, key, value, mask, eager, keywords)
-        watcher.seen(source, int(query.shape[1]), module)
+        watcher.seen(source, (query.shape[1], query.shape[2], key.shape[2]), module)
     return result
 
 

@@ -48,7 +48,8 @@ class PooledMaps:
     """Keeps `pooled`, float32 (heads, query bins, key bins) with at most `side` bins a side.
 
     A cell is the share of its attention that a query of the bin gives to the keys of the bin, on
-    average: rows sum to what the rows of the map sum to (METRICS.md 8.4, mass).
+    average: rows sum to what the rows of the map sum to (METRICS.md 8.4, mass). Rows without a
+    finite weight (padding in some models) count as empty.
     """
 
     side: int = POOLED_SIDE
@@ -69,7 +70,7 @@ class _Pooled:
     def update(self, block: RowBlock, step: int) -> None:
         heads, rows, width = block.weights.shape
         pooled = torch.zeros(heads, rows, self.sums.shape[2], device=self.sums.device)
-        pooled.index_add_(2, self.columns[:width], block.weights)
+        pooled.index_add_(2, self.columns[:width], block.weights.nan_to_num())
         self.sums.index_add_(1, self.rows[block.start : block.stop], pooled)
 
     def result(self) -> Mapping[str, Tensor]:

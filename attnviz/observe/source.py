@@ -18,7 +18,7 @@ class MapSource(Protocol):
     """The maps of one attention call, row by row.
 
     `examples`, `heads`, `queries`, `keys` are their sizes; `causal` is true when no key after its
-    query can be attended to.
+    query can be attended to, `leaks` when rows may sum to less than 1 (learned sinks).
     """
 
     examples: int
@@ -26,6 +26,7 @@ class MapSource(Protocol):
     queries: int
     keys: int
     causal: bool
+    leaks: bool
     device: torch.device
 
     def rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
@@ -138,6 +139,8 @@ class FunctionSource:
         self.scale = self.keywords.get("scaling") or self.query.shape[-1] ** -0.5
         self.plain = self._agrees()
         self.causal = self.mask.causal or self._looks_causal()
+        learned = (name for name, _ in self.module.named_parameters(recurse=False))
+        self.leaks = any("sink" in name for name in (*learned, *self.keywords))
 
     def rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
         """See MapSource."""
@@ -230,15 +233,29 @@ class FunctionSource:
 
 @dataclass
 class TensorSource:
-    """Rows of a tensor the model made itself, (examples, heads, queries, keys)."""
+    """Rows of a tensor the model made itself, (examples, heads, queries, keys).
+
+    Its mask was not seen and is read off the weights: a key that no query and no head looks at is
+    forbidden, and so are the offsets before the first and after the last that anyone looks at.
+    """
 
     weights: Tensor
+    leaks: bool = False
 
     def __post_init__(self) -> None:
         self.examples, self.heads, self.queries, self.keys = self.weights.shape
         self.device = self.weights.device
-        square = self.queries == self.keys and self.queries > 1
-        self.causal = square and not bool(self.weights.triu(1).any())
+        looked = (self.weights != 0).any(dim=1)  # (examples, queries, keys)
+        self._keys = looked.any(dim=1)  # (examples, keys)
+        offsets = self._offsets(0, self.queries)[looked.any(dim=0)]
+        self._nearest = int(offsets.min()) if len(offsets) else 0
+        self._farthest = int(offsets.max()) if len(offsets) else 0
+        self.causal = self.queries == self.keys > 1 and self._nearest >= 0
+
+    def _offsets(self, start: int, stop: int) -> Tensor:
+        """query − key of every cell of these rows."""
+        rows = torch.arange(start, stop, device=self.device)[:, None]
+        return rows - torch.arange(self.keys, device=self.device)[None, :]
 
     def rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
         """See MapSource."""
@@ -246,5 +263,7 @@ class TensorSource:
         return (found if len(heads) == self.heads else found[list(heads)]).float()
 
     def allowed(self, example: int, start: int, stop: int) -> Tensor:
-        """See MapSource: without a mask to read, a key that no head looks at is forbidden."""
-        return (self.weights[example, :, start:stop] != 0).any(dim=0)
+        """See MapSource."""
+        offsets = self._offsets(start, stop)
+        near = (offsets >= self._nearest) & (offsets <= self._farthest)
+        return near & self._keys[example]

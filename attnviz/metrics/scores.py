@@ -1,0 +1,210 @@
+"""Head scores: what each head does, as accumulators over row blocks.
+
+Every score is a mean over the counted queries (see `queries`). Sources: METRICS.md sections 1.1
+(entropy), 1.3 (masses), 1.5 (content) and 2.7 (sinks).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from attnviz.metrics.queries import Queries
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from attnviz.attention.rows import Accumulator, RowBlock, Site
+
+NEAR = 4  # offsets up to this far count as a position that could explain the attention
+OFFSETS = {"self": 0, "previous": 1, "next": -1}  # query − key
+
+
+@dataclass(frozen=True)
+class Masses:
+    """Scores `entropy`, `normalized_entropy`, `self`, `previous`, `next`, `first`, `special`,
+    `punctuation` and `sink`, each (heads,), and what a picture needs beside them: `row_sums`
+    (heads, queries) and `column_means` (heads, keys).
+
+    `entropy` is in nats, on rows renormalised to sum 1; `normalized_entropy` divides each row's
+    by ln of its allowed keys, and leaves out rows with one. The masses are shares of a row in
+    [0, 1]; `self`, `previous` and `next` average over the queries for which the target exists,
+    and are NaN in cross stacks. `sink` is the largest column mean. A column's mean runs over the
+    counted queries that may look at it, and is NaN where fewer than half of them may.
+    """
+
+    passes: int = 1
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """See Observer."""
+        return _Masses(site, device)
+
+
+class _Masses:
+    def __init__(self, site: Site, device: torch.device) -> None:
+        heads, keys = len(site.heads), len(site.keys)
+        self.site, self.queries = site, Queries.of(site, device)
+        self.row_sums: list[Tensor] = []
+        self.entropy = torch.zeros(heads, device=device)
+        self.relative = torch.zeros(heads, device=device)
+        self.relative_rows = 0
+        self.diagonals = {name: torch.zeros(heads, device=device) for name in OFFSETS}
+        self.diagonal_rows = dict.fromkeys(OFFSETS, 0)
+        self.columns = torch.zeros(heads, keys, device=device)
+        self.looked = torch.zeros(keys, device=device)
+
+    def update(self, block: RowBlock, step: int) -> None:
+        weights, rows = block.weights, self.queries.rows(block)
+        width = weights.shape[-1]
+        sums = weights.sum(dim=-1)  # (heads, rows)
+        self.row_sums.append(sums)
+        if not bool(rows.any()):
+            return
+        allowed = block.allowed & self.queries.real_keys[:width]
+        self._entropies(weights, sums, allowed, rows)
+        counted = weights.masked_fill(~rows[None, :, None], 0) if not bool(rows.all()) else weights
+        self.columns[:, :width] += counted.sum(dim=1)
+        self.looked[:width] += (allowed & rows[:, None]).sum(dim=0)
+        if not self.site.cross:
+            self._diagonals(counted, allowed & rows[:, None], block.start)
+
+    def _entropies(self, weights: Tensor, sums: Tensor, allowed: Tensor, rows: Tensor) -> None:
+        whole = sums.clamp_min(1e-30)
+        entropy = torch.special.entr(weights).sum(dim=-1) / whole + whole.log()  # (heads, rows)
+        self.entropy += entropy[:, rows].sum(dim=1)
+        keys = allowed.sum(dim=-1)
+        several = rows & (keys > 1)
+        self.relative += (entropy[:, several] / keys[several].log()).sum(dim=1)
+        self.relative_rows += int(several.sum())
+
+    def _diagonals(self, weights: Tensor, allowed: Tensor, start: int) -> None:
+        for name, offset in OFFSETS.items():
+            rows, keys = diagonal(weights.shape[1], weights.shape[2], start, offset, weights.device)
+            self.diagonals[name] += weights[:, rows, keys].sum(dim=1)
+            self.diagonal_rows[name] += int(allowed[rows, keys].sum())
+
+    def result(self) -> Mapping[str, Tensor]:
+        queries = self.queries
+        rows = max(1, int(queries.counted.sum()))
+        means = self.columns / rows
+        per_query = self.columns / self.looked.clamp_min(1)
+        per_query[:, self.looked < max(1, rows / 2)] = math.nan
+        out = {
+            "entropy": self.entropy / rows,
+            "normalized_entropy": self.relative / (self.relative_rows or math.nan),
+            "first": means[:, queries.first],
+            "special": means[:, queries.special].sum(dim=1),
+            "punctuation": means[:, queries.punctuation].sum(dim=1),
+            "sink": per_query.nan_to_num(0).amax(dim=1),
+        }
+        for name, total in self.diagonals.items():
+            out[name] = total / (self.diagonal_rows[name] or math.nan)
+        scores = {f"score.{name}": value for name, value in out.items()}
+        return scores | {"row_sums": torch.cat(self.row_sums, dim=1), "column_means": per_query}
+
+
+@dataclass(frozen=True)
+class Content:
+    """Score `content`: the attention that neither position nor a popular key explains.
+
+    Of every weight, what exceeds the largest of: the column's mean over the other queries, the
+    mean of the same offset (up to 4) over the other cells, and 1 / allowed keys; summed over the
+    keys that are not the query itself, special or punctuation (nor the first token of causal
+    stacks); averaged over the counted queries. Cross stacks have neither offsets nor a self.
+    Also keeps `links` (queries, 4): head, key, weight and excess of each query's largest excess
+    in any head of the layer, NaN where there is none. METRICS.md 1.5.
+    """
+
+    passes: int = 2
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """See Observer."""
+        return _Content(site, device)
+
+
+class _Content:
+    def __init__(self, site: Site, device: torch.device) -> None:
+        heads, keys = len(site.heads), len(site.keys)
+        self.site, self.queries = site, Queries.of(site, device)
+        self.columns = torch.zeros(heads, keys, device=device)
+        self.looked = torch.zeros(keys, device=device)
+        near = () if site.cross else range(-NEAR, NEAR + 1)
+        self.offsets = {offset: torch.zeros(heads, device=device) for offset in near}
+        self.cells = dict.fromkeys(near, 0)
+        self.total = torch.zeros(heads, device=device)
+        self.links: list[Tensor] = []
+        self.eligible = self.queries.real_keys & ~self.queries.special & ~self.queries.punctuation
+        if site.causal:
+            self.eligible[self.queries.first] = False
+
+    def update(self, block: RowBlock, step: int) -> None:
+        width = block.weights.shape[-1]
+        real = self.queries.real[block.start : block.stop]
+        allowed = block.allowed & self.queries.real_keys[:width] & real[:, None]
+        if step == 0:
+            self._expect(block, allowed, real)
+        else:
+            self._exceed(block, allowed)
+
+    def _expect(self, block: RowBlock, allowed: Tensor, real: Tensor) -> None:
+        """First pass: the sums of every column and of the offsets near the diagonal."""
+        weights = block.weights
+        if not bool(real.all()):
+            weights = weights.masked_fill(~real[None, :, None], 0)
+        width = weights.shape[-1]
+        self.columns[:, :width] += weights.sum(dim=1)
+        self.looked[:width] += allowed.sum(dim=0)
+        for offset, total in self.offsets.items():
+            rows, keys = diagonal(*weights.shape[1:], block.start, offset, weights.device)
+            total += weights[:, rows, keys].sum(dim=1)
+            self.cells[offset] += int(allowed[rows, keys].sum())
+
+    def _exceed(self, block: RowBlock, allowed: Tensor) -> None:
+        """Second pass: what each weight has beyond its expectation."""
+        weights, width = block.weights, block.weights.shape[-1]
+        others = (self.looked[:width] - 1).clamp_min(1)
+        expected = (self.columns[:, None, :width] - weights) / others  # (heads, rows, width)
+        floor = 1 / allowed.sum(dim=-1).clamp_min(1)
+        expected = torch.maximum(expected, floor[None, :, None])
+        for offset, total in self.offsets.items():
+            rows, keys = diagonal(*weights.shape[1:], block.start, offset, weights.device)
+            own = weights[:, rows, keys]
+            mean = (total[:, None] - own) / max(1, self.cells[offset] - 1)
+            expected[:, rows, keys] = torch.maximum(expected[:, rows, keys], mean)
+        excess = (weights - expected).clamp_min_(0)
+        excess = excess.masked_fill_(~(self.eligible[:width] & allowed), 0)
+        if not self.site.cross:
+            rows, keys = diagonal(*weights.shape[1:], block.start, 0, weights.device)
+            excess[:, rows, keys] = 0
+        counted = self.queries.rows(block)
+        self.total += excess[:, counted].sum(dim=(1, 2))
+        self.links.append(self._strongest(excess, weights))
+
+    def _strongest(self, excess: Tensor, weights: Tensor) -> Tensor:
+        """(rows, 4): observed head, key, weight, excess of the largest excess of each row."""
+        heads, rows, width = excess.shape
+        flat = excess.transpose(0, 1).reshape(rows, heads * width)
+        value, place = flat.max(dim=1)
+        head, key = place // width, place % width
+        names = torch.tensor(self.site.heads, device=excess.device)
+        row = torch.arange(rows, device=excess.device)
+        link = torch.stack([names[head], key, weights[head, row, key], value], dim=1)
+        return link.masked_fill((value <= 0)[:, None], math.nan)
+
+    def result(self) -> Mapping[str, Tensor]:
+        rows = max(1, int(self.queries.counted.sum()))
+        return {"score.content": self.total / rows, "links": torch.cat(self.links)}
+
+
+def diagonal(
+    rows: int, width: int, start: int, offset: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """The cells of a block of rows with this query − key: (row indices, key indices)."""
+    row = torch.arange(rows, device=device)
+    key = row + start - offset
+    inside = (key >= 0) & (key < width)
+    return row[inside], key[inside]
