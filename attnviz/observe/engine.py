@@ -16,7 +16,7 @@ from attnviz.attention.rows import RowBlock, Site
 from attnviz.errors import CaptureError
 from attnviz.observe.function_tap import FunctionTap
 from attnviz.observe.interface_tap import interface_tap
-from attnviz.observe.places import Place, Places
+from attnviz.observe.places import Place, Places, pattern_of
 from attnviz.observe.plan import block_rows
 from attnviz.observe.walk import ModuleWalk
 
@@ -39,9 +39,9 @@ def everything(role: str, layer: int, heads: int) -> Sequence[int]:
 class Layer:
     """One invocation and what was kept of it, per example; empty when nobody asked for it.
 
-    `parts` counts the different maps that the invocation computed. A call that repeats the map
-    does not count: DiffLlama attends twice with the same queries and keys, once for each half of
-    the values.
+    `parts` counts the different maps computed under one call of the parent module: CANINE attends
+    chunk by chunk. A call that repeats the map does not count: DiffLlama attends twice with the
+    same queries and keys, once for each half of the values.
     """
 
     place: Place
@@ -53,17 +53,31 @@ class Layer:
 
 @dataclass
 class Observation:
-    """The outputs of the run and every attention layer that was seen."""
+    """The outputs of the run and every attention layer that was seen.
+
+    `hidden` names the modules (numbers replaced by `*`) that computed attention in a layout that
+    is not queries by keys, with the shape of their softmax.
+    """
 
     outputs: Any
     layers: list[Layer]
     stack_names: Mapping[tuple[str, str], str]
+    hidden: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the picture must say was left out."""
+        parts = sorted({layer.place.pattern for layer in self.layers if layer.parts > 1})
+        return (
+            *(f"not shown: {path}, whose softmax has shape {s}" for path, s in self.hidden.items()),
+            *(f"not shown: {path}, which attends in several chunks" for path in parts),
+        )
 
     def stacks(self, example: int = 0) -> dict[str, AttentionStack]:
         """The observed layers of one example, by stack."""
         found: dict[str, dict[int, LayerAttention]] = {}
         for layer in self.layers:
-            if layer.kept:
+            if layer.kept and layer.parts == 1:
                 name = self.stack_names[layer.place.role, layer.place.pattern]
                 one = replace(layer.kept[example], layer=layer.place.layer)
                 found.setdefault(name, {})[layer.place.layer] = one
@@ -89,7 +103,8 @@ class Recorder:
         self.places = Places(self.walk.names, encoder_decoder=pair)
         self.rounding = 1e-4 if model.dtype == torch.float32 else 16 * torch.finfo(model.dtype).eps
         self.layers: list[Layer] = []
-        self._by_invocation: dict[int, Layer] = {}
+        self.hidden: dict[str, tuple[int, ...]] = {}
+        self._by_caller: dict[tuple[str, int], Layer] = {}
 
     @property
     def lengths(self) -> set[int]:
@@ -107,21 +122,40 @@ class Recorder:
         if running is None:
             return
         heads, _, keys = shape
-        known = self._by_invocation.get(running.invocation)
+        known = self._by_caller.get((running.path, running.caller))
         if known is not None:
             if known.last_row is not None:
                 again = last_row(source(), known.kept[0].heads)
                 known.parts += not torch.equal(again, known.last_row)
             return
+        if not self._spans_sequences(shape):
+            self.hidden.setdefault(pattern_of(running.path)[0], shape)
+            return
         crosses = running.crosses and keys != self.merged_keys
         layer = Layer(self.places.place(running.path, crosses=crosses), heads)
         self.layers.append(layer)
-        self._by_invocation[running.invocation] = layer
+        self._by_caller[running.path, running.caller] = layer
         picked = tuple(self.wanted(layer.place.role, layer.place.layer, heads))
         if picked:
             maps = source()
             layer.last_row = last_row(maps, picked)
             layer.kept = [self._keep(layer.place, maps, e, picked) for e in range(maps.examples)]
+
+    def _spans_sequences(self, shape: tuple[int, int, int]) -> bool:
+        """Whether these are the sizes of a map over a sequence, perhaps pooled or with slots.
+
+        Mixtures over experts, streams or depth are softmaxes too; their sizes give them away.
+        """
+        heads, queries, keys = shape
+        if queries in self.lengths:
+            return True
+        return queries == keys > 1 and heads in self.walk.head_counts()
+
+    def unplaced(self, shape: tuple[int, ...]) -> None:
+        """Remember where attention was computed in a layout that cannot be shown."""
+        running = self.walk.current()
+        if running is not None:
+            self.hidden.setdefault(pattern_of(running.path)[0], shape)
 
     @property
     def merged_keys(self) -> int:
@@ -248,9 +282,7 @@ def observe(
             stack.enter_context(torch.no_grad())
             stack.enter_context(recorder.walk.watch())
             stack.enter_context(interface_tap(recorder))
-            stack.enter_context(
-                FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths)
-            )
+            stack.enter_context(FunctionTap(recorder, recorder.walk, len(sources)))
             outputs = model(**tensors)
     finally:
         model.train(training)
@@ -259,4 +291,4 @@ def observe(
             f"no attention was seen in {type(model).__name__}",
             "models without softmax attention (state space, linear) have no weights to show",
         )
-    return Observation(outputs, recorder.layers, recorder.places.stack_names())
+    return Observation(outputs, recorder.layers, recorder.places.stack_names(), recorder.hidden)

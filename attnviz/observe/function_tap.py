@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from attnviz.observe.interface_tap import Watcher
     from attnviz.observe.walk import ModuleWalk
 
-HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head", "heads", "nhead")
-
-
 class FunctionTap(TorchFunctionMode):
     """Reports attention computed by plain torch calls to a watcher.
 
@@ -35,13 +32,11 @@ class FunctionTap(TorchFunctionMode):
         watcher: Watcher,
         walk: ModuleWalk,
         examples: int,
-        lengths: set[int],
     ) -> None:
         super().__init__()
         self.watcher = watcher
         self.walk = walk
         self.examples = examples
-        self.lengths = lengths
 
     def __torch_function__(
         self,
@@ -66,25 +61,17 @@ class FunctionTap(TorchFunctionMode):
     def _softmax(self, weights: torch.Tensor, dim: int | None) -> None:
         if dim not in (-1, weights.ndim - 1) or not weights.is_floating_point():
             return
+        maps = weights
         if weights.ndim == 3:
-            heads = self._head_count(weights.shape[0])
+            folded = (n for n in self.walk.head_counts() if n * self.examples == len(weights))
+            heads = next(folded, None)
             if heads is None:
                 return
-            weights = weights.view(self.examples, heads, *weights.shape[1:])
-        if weights.ndim != 4 or weights.shape[0] != self.examples:
-            return
-        if weights.shape[2] not in self.lengths:
-            return
-        self._report(weights)
-
-    def _head_count(self, rows: int) -> int | None:
-        """The heads of the calling module, when batch × heads of it make `rows`."""
-        for running in reversed(self.walk.stack):
-            for name in HEADS:
-                heads = getattr(running.module, name, None)
-                if isinstance(heads, int) and heads * self.examples == rows:
-                    return heads
-        return None
+            maps = weights.view(self.examples, heads, *weights.shape[1:])
+        if maps.ndim == 4 and maps.shape[0] == self.examples:
+            self._report(maps)
+        elif weights.ndim > 3:
+            self.watcher.unplaced(tuple(weights.shape))
 
     def _dot_product(
         self,

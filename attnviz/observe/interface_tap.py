@@ -38,6 +38,9 @@ class Watcher(Protocol):
     ) -> None:
         """One attention call."""
 
+    def unplaced(self, shape: tuple[int, ...]) -> None:
+        """A softmax that may be attention, but not over whole queries and keys."""
+
 
 @contextmanager
 def interface_tap(watcher: Watcher) -> Iterator[None]:

@@ -13,15 +13,21 @@ if TYPE_CHECKING:
 
 # Names under which attention modules are handed the states of another sequence.
 OTHER_SEQUENCE = ("key_value_states", "encoder_hidden_states", "cross_attention_states")
+HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head", "heads", "nhead")
 
 
 @dataclass
 class Running:
-    """One module that is being called: its path, a number of this call, what was passed."""
+    """One module that is being called.
+
+    `invocation` numbers the calls, `caller` is the call that this one is made from; `crosses` is
+    true when it was handed the states of another sequence.
+    """
 
     module: nn.Module
     path: str
     invocation: int
+    caller: int
     crosses: bool
 
 
@@ -52,6 +58,15 @@ class ModuleWalk:
             return self.stack[-1] if self.stack else None
         return next((one for one in reversed(self.stack) if one.module is module), None)
 
+    def head_counts(self) -> Iterator[int]:
+        """The numbers of heads that the running modules and their configs tell of."""
+        for running in reversed(self.stack):
+            for holder in (running.module, getattr(running.module, "config", None)):
+                for name in HEADS:
+                    heads = getattr(holder, name, None)
+                    if isinstance(heads, int):
+                        yield heads
+
     @contextmanager
     def watch(self) -> Iterator[ModuleWalk]:
         """Hooks on every module for as long as the context is open."""
@@ -69,7 +84,9 @@ class ModuleWalk:
             self.forwards += 1
         self._invocations += 1
         crosses = any(kwargs.get(name) is not None for name in OTHER_SEQUENCE)
-        self.stack.append(Running(module, self._path(module), self._invocations, crosses))
+        caller = self.stack[-1].invocation if self.stack else 0
+        path = self._path(module)
+        self.stack.append(Running(module, path, self._invocations, caller, crosses))
 
     def _leave(self, module: nn.Module, args: object, output: torch.Tensor) -> None:
         while self.stack:

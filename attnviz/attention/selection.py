@@ -1,0 +1,283 @@
+"""Which layers, heads and tokens were asked for, and which those are in a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from attnviz.attention.capture import ranges
+from attnviz.attention.words import joined_label, word_groups
+from attnviz.errors import SelectionError, UsageError
+
+if TYPE_CHECKING:
+    from attnviz.attention.axis import Axis
+
+PART = re.compile(r"(-?\d+)(?:-(-?\d+))?")
+PAIR = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
+LAYER_FORMS = "write a layer, a range or a list: 3, 0-5, 0-5,11,-1"
+HEAD_FORMS = "write a head, a range, a list, or layer and head: 5, 0-3, 5,7, L3H7, L3H7,L5H1"
+TOKEN_FORMS = "a word, its second occurrence it#2, an index, -1 for the last, or a range 12-80"
+INDEX = re.compile(r"-?\d+")
+OCCURRENCE = re.compile(r"(.+)#(\d+)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Numbers from `first` to `last`, both included; negative ones count from the end."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What `--layer`, `--head`, `--stack`, `--query` and `--key` ask for; empty means all.
+
+    `pairs` holds (layer, head) of `L3H7`; then `heads` is empty.
+    """
+
+    layers: tuple[Range, ...] = ()
+    heads: tuple[Range, ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()
+    stack: str | None = None
+    query: str | None = None
+    key: str | None = None
+
+    @classmethod
+    def parse(
+        cls,
+        layer: str | None = None,
+        head: str | None = None,
+        stack: str | None = None,
+        query: str | None = None,
+        key: str | None = None,
+    ) -> Selection:
+        """The selection these options spell. Raises UsageError when one of them is malformed."""
+        layers = parse_ranges(layer, "--layer", LAYER_FORMS) if layer is not None else ()
+        heads: tuple[Range, ...] = ()
+        pairs: tuple[tuple[int, int], ...] = ()
+        if head is not None:
+            if "l" in head.lower():
+                pairs = parse_pairs(head)
+                check_agreement(layers, pairs, str(layer), head)
+            else:
+                heads = parse_ranges(head, "--head", HEAD_FORMS)
+        for option, text in (("--stack", stack), ("--query", query), ("--key", key)):
+            if text is not None and not text.strip():
+                raise UsageError(f"{option} is empty", f"name one, or leave {option} out")
+        return cls(layers, heads, pairs, stack, query, key)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was asked for."""
+        return self == Selection()
+
+    @property
+    def names_heads(self) -> bool:
+        """Whether layers or heads were asked for."""
+        return bool(self.layers or self.heads or self.pairs)
+
+    @property
+    def single_head(self) -> tuple[int, int] | None:
+        """The one (layer, head) asked for, as it was written, or None."""
+        if self.pairs:
+            return self.pairs[0] if len(set(self.pairs)) == 1 else None
+        if len(self.layers) == len(self.heads) == 1:
+            layer, head = self.layers[0], self.heads[0]
+            if layer.first == layer.last and head.first == head.last:
+                return layer.first, head.first
+        return None
+
+    def layer_numbers(self, available: Sequence[int], model_name: str) -> list[int]:
+        """The layers asked for, out of those available. Raises SelectionError for others.
+
+        A range takes what is available in it, so that it may span the gaps of a hybrid model;
+        negative numbers count from the end of `available`.
+        """
+        wanted = tuple(Range(layer, layer) for layer, _ in self.pairs) or self.layers
+        return resolve(wanted, available, "layer", f"{model_name} has layers {ranges(available)}")
+
+    def heads_of(self, layer: int, n_heads: int, model_name: str) -> list[int]:
+        """The heads asked for in `layer`, which has `n_heads`. Raises SelectionError for others."""
+        wanted = self.heads
+        if self.pairs:
+            wanted = tuple(Range(head, head) for number, head in self.pairs if number == layer)
+            if not wanted:
+                return []
+        allowed = f"{model_name} has heads {ranges(range(n_heads))} in layer {layer}"
+        return resolve(wanted, range(n_heads), "head", allowed)
+
+    def wants(self, layer: int, n_layers: int | None, n_heads: int) -> tuple[int, ...]:
+        """The heads of `layer` that a run must observe; never raises.
+
+        Without `n_layers`, a layer that counts from the end may be any.
+        """
+        every = tuple(range(n_heads))
+        if self.pairs:
+            return tuple(sorted({h for number, h in self.pairs if number == layer and h < n_heads}))
+        if self.layers and not any(_holds(one, layer, n_layers) for one in self.layers):
+            return ()
+        if not self.heads:
+            return every
+        return tuple(h for h in every if any(_holds(one, h, n_heads) for one in self.heads))
+
+
+def parse_ranges(text: str, option: str, forms: str) -> tuple[Range, ...]:
+    """`0-5,11,-1` as ranges. Raises UsageError naming the part that is malformed."""
+    found = []
+    for part in text.split(","):
+        match = PART.fullmatch(part.strip())
+        if match is None:
+            shown = text if part.strip() == text.strip() else f"{text}: {part.strip()!r}"
+            raise UsageError(f"{option} {shown} is no number and no range", forms)
+        first = int(match[1])
+        last = first if match[2] is None else int(match[2])
+        if last < first and (first < 0) == (last < 0):
+            raise UsageError(f"{option} {text}: the range {part.strip()} runs backwards",
+                             f"write {last}-{first}")  # fmt: skip
+        found.append(Range(first, last))
+    return tuple(found)
+
+
+def parse_pairs(text: str) -> tuple[tuple[int, int], ...]:
+    """`L3H7,L5H1` as (layer, head). Raises UsageError naming the part that is malformed."""
+    found = []
+    for part in text.split(","):
+        match = PAIR.fullmatch(part.strip())
+        if match is None:
+            raise UsageError(
+                f"--head {text}: {part.strip()!r} does not name a layer and a head",
+                "do not mix L3H7 with plain heads: L3H7,L5H1, or --layer 3 --head 5,7",
+            )
+        found.append((int(match[1]), int(match[2])))
+    return tuple(found)
+
+
+def check_agreement(
+    layers: tuple[Range, ...], pairs: tuple[tuple[int, int], ...], layer_text: str, head_text: str
+) -> None:
+    """Nothing. Raises UsageError when `--layer` leaves out a layer that `--head L3H7` names."""
+    for number, head in pairs:
+        if layers and not any(one.first <= number <= one.last for one in layers):
+            raise UsageError(
+                f"--head {head_text} and --layer {layer_text} contradict each other: "
+                f"L{number}H{head} is not in layer {layer_text}",
+                "leave --layer out: L3H7 names the layer itself",
+            )
+
+
+def resolve(
+    wanted: Sequence[Range], available: Sequence[int], what: str, allowed: str
+) -> list[int]:
+    """The numbers of `available` that the ranges name, in order; all when there are none."""
+    numbers = sorted(available)
+    if not wanted:
+        return numbers
+    found: set[int] = set()
+    for one in wanted:
+        first, last = (_count(n, numbers, what, allowed) for n in (one.first, one.last))
+        here = [n for n in numbers if first <= n <= last]
+        if not here or last > numbers[-1]:
+            missing = last if one.first == one.last or (numbers and last > numbers[-1]) else None
+            name = f"{what} {missing}" if missing is not None else f"{what} {one}"
+            raise SelectionError(f"{name} does not exist: {allowed}")
+        found.update(here)
+    return sorted(found)
+
+
+def _count(number: int, numbers: Sequence[int], what: str, allowed: str) -> int:
+    """`number`, counted from the end of `numbers` when it is negative."""
+    if number >= 0:
+        return number
+    if -number > len(numbers):
+        raise SelectionError(f"{what} {number} does not exist: {allowed}")
+    return numbers[number]
+
+
+def _holds(one: Range, number: int, count: int | None) -> bool:
+    """Whether `number` is in the range; an end that cannot be counted is taken to be far enough."""
+    first, last = one.first, one.last
+    if count is not None:
+        first, last = (n + count if n < 0 else n for n in (first, last))
+        return first <= number <= last
+    return (first < 0 or first <= number) and (last < 0 or number <= last)
+
+
+def resolve_tokens(spec: str, axis: Axis, option: str) -> list[int]:
+    """The positions that `--query` or `--key` names on this axis, first occurrence first.
+
+    A number is an index among the tokens that are not padding, or failing that a word; `5#1` is
+    always the word. A word matches, whatever its case, a whole word or else a token. Raises
+    SelectionError when there is no such token.
+    """
+    text = spec.strip()
+    match = PART.fullmatch(text)
+    if match is not None:
+        named = _positions(match, axis)
+        if named:
+            return named
+    found = occurrences(text, axis)
+    if found:
+        return list(found[0])
+    if match is not None:
+        count = sum(position >= 0 for position in axis.positions)
+        raise SelectionError(
+            f"{option} {text} does not exist: there are tokens {ranges(range(count))}",
+            f"write {TOKEN_FORMS}",
+        )
+    numbered = OCCURRENCE.fullmatch(text)
+    if numbered is None:
+        raise _unknown(text, axis, option)
+    word, number = numbered[1], int(numbered[2])
+    found = occurrences(word, axis)
+    if not found:
+        raise _unknown(word, axis, option)
+    if not 1 <= number <= len(found):
+        times = "once" if len(found) == 1 else f"{len(found)} times"
+        raise SelectionError(f"{option} {text} does not exist: {word} occurs {times}",
+                             f"count from 1: {word}#1")  # fmt: skip
+    return list(found[number - 1])
+
+
+def occurrences(word: str, axis: Axis) -> list[tuple[int, ...]]:
+    """The positions of every occurrence of a word: as a whole word, or failing that as a token."""
+    wanted = bare(word)
+    groups = word_groups(axis)
+    whole = [g for g in groups if bare(joined_label([axis.labels[i] for i in g])) == wanted]
+    if whole:
+        return whole
+    return [(i,) for i, label in enumerate(axis.labels) if bare(label) == wanted]
+
+
+def bare(label: str) -> str:
+    """A label without space marks and case, for comparison."""
+    text = label.strip().removeprefix("▁").removeprefix("Ġ").strip()
+    return (text.removeprefix("##") if len(text) > 2 else text).casefold()
+
+
+def _positions(match: re.Match[str], axis: Axis) -> list[int]:
+    """The positions of `5`, `-1` or `12-80`, empty when one end does not exist."""
+    real = [i for i, position in enumerate(axis.positions) if position >= 0]
+    ends = [int(match[1]), int(match[1] if match[2] is None else match[2])]
+    if not all(-len(real) <= end < len(real) for end in ends):
+        return []
+    first, last = (end % len(real) for end in ends)
+    return real[first : last + 1]
+
+
+def _unknown(word: str, axis: Axis, option: str) -> SelectionError:
+    """The error for a word that is not there, with the nearest ones."""
+    texts = {bare(joined_label([axis.labels[i] for i in g])): None for g in word_groups(axis)}
+    near = get_close_matches(bare(word), [text for text in texts if text], n=3, cutoff=0.5)
+    if near:
+        hint = f"near it: {', '.join(near)}"
+    else:
+        some = [f"{i} {text}" for i, text in enumerate(texts) if text][:12]
+        hint = f"there are {', '.join(some)}{', …' if len(texts) > 12 else ''}"
+    return SelectionError(f"{option} {word}: no token or word of the text reads so", hint)
