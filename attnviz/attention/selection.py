@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ from attnviz.attention.words import joined_label, word_groups
 from attnviz.errors import SelectionError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attnviz.attention.axis import Axis
 
 PART = re.compile(r"(-?\d+)(?:-(-?\d+))?")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from attnviz.attention.axis import Axis
-from attnviz.attention.capture import LayerAttention
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attnviz.attention.capture import LayerAttention
 
 Groups = tuple[tuple[int, ...], ...]
 PIECE_MARK = "##"

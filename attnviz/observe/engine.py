@@ -282,7 +282,8 @@ def observe(
             stack.enter_context(torch.no_grad())
             stack.enter_context(recorder.walk.watch())
             stack.enter_context(interface_tap(recorder))
-            stack.enter_context(FunctionTap(recorder, recorder.walk, len(sources)))
+            tap = FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths)
+            stack.enter_context(tap)
             outputs = model(**tensors)
     finally:
         model.train(training)

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
 from attnviz.observe.interface_tap import paused
+from attnviz.observe.layouts import windowed
 from attnviz.observe.source import FunctionSource, Mask, TensorSource
 
 if TYPE_CHECKING:
@@ -32,11 +33,13 @@ class FunctionTap(TorchFunctionMode):
         watcher: Watcher,
         walk: ModuleWalk,
         examples: int,
+        lengths: set[int],
     ) -> None:
         super().__init__()
         self.watcher = watcher
         self.walk = walk
         self.examples = examples
+        self.lengths = lengths
 
     def __torch_function__(
         self,
@@ -68,7 +71,11 @@ class FunctionTap(TorchFunctionMode):
             if heads is None:
                 return
             maps = weights.view(self.examples, heads, *weights.shape[1:])
-        if maps.ndim == 4 and maps.shape[0] == self.examples:
+        window = windowed(weights, self.examples, set(self.walk.head_counts()), self.lengths)
+        if window is not None:
+            shape, dense = window
+            self.watcher.seen(lambda: TensorSource(dense(), leaks=True), shape, None)
+        elif maps.ndim == 4 and maps.shape[0] == self.examples:
             self._report(maps)
         elif weights.ndim > 3:
             self.watcher.unplaced(tuple(weights.shape))
