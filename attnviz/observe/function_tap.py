@@ -114,14 +114,8 @@ class FunctionTap(TorchFunctionMode):
         self.watcher.seen(lambda: TensorSource(weights), (heads, queries, keys), None)
 
 
-SEEN = (
-    F.scaled_dot_product_attention,
-    F.multi_head_attention_forward,
-    F.softmax,
-    torch.softmax,
-    torch.Tensor.softmax,
-    torch.special.softmax,
-)
+SOFTMAX = (F.softmax, torch.softmax, torch.Tensor.softmax, torch.special.softmax)
+SEEN = (*SOFTMAX, F.scaled_dot_product_attention, F.multi_head_attention_forward)
 
 
 def _dim(args: Sequence[Any], kwargs: dict[str, Any]) -> int | None:

@@ -77,9 +77,7 @@ def most_popular(column_means: np.ndarray) -> tuple[int, float] | None:
     return key, float(column_means[key])
 
 
-def pattern(
-    scores: Mapping[str, float], keys: Axis, popular: tuple[int, float] | None
-) -> Pattern:
+def pattern(scores: Mapping[str, float], keys: Axis, popular: tuple[int, float] | None) -> Pattern:
     """The simplest pattern that explains these scores."""
 
     def score(name: str) -> float:

@@ -1,0 +1,82 @@
+"""From the name of a model to the place it is loaded from, without importing anything heavy."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from attnviz.errors import ModelError
+from attnviz.models.samples import samples
+from attnviz.models.source import Source
+
+DEFAULT_MODEL = "sample:sentiment"
+MODEL_VARIABLE = "ATTNVIZ_MODEL"
+
+HUB_ID = re.compile(r"(?:[\w.-]{1,96}/)?[\w.-]{1,96}", re.ASCII)
+
+
+def resolve(name: str | None = None) -> Source:
+    """Where `name` is loaded from; without a name, $ATTNVIZ_MODEL or the bundled sample.
+
+    What exists as a path, or is written as one, is a path and nothing else. Raises ModelError.
+    """
+    if name is None:
+        name = os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
+    if name.startswith("sample:"):
+        return sample_source(name)
+    if name and (name.startswith((".", "/", "~")) or Path(name).exists()):
+        return local_source(name)
+    return hub_source(name)
+
+
+def sample_source(name: str) -> Source:
+    """The bundled model called `sample:NAME`."""
+    known = {sample.name: sample for sample in samples()}
+    found = known.get(name.removeprefix("sample:"))
+    if found is None:
+        raise ModelError(
+            f"{name} is not a bundled sample",
+            "the samples are " + (", ".join(f"sample:{one}" for one in known) or "not installed"),
+        )
+    return Source("sample", name, str(found.path))
+
+
+def local_source(name: str) -> Source:
+    """The folder `name`, which must look like a saved model."""
+    path = Path(name).expanduser()
+    if not path.exists():
+        raise ModelError(f"{name} does not exist", "give a folder with a config.json, or a Hub id")
+    if not path.is_dir():
+        raise ModelError(
+            f"{name} is a file, not a model",
+            "give the folder that holds config.json, the weights and the tokenizer",
+        )
+    if (path / "config.json").is_file():
+        return Source("local", name, str(path))
+    if (path / "adapter_config.json").is_file():
+        raise ModelError(
+            f"{name} holds an adapter, not a whole model",
+            "merge it into its base model and save that",
+        )
+    hint = "give the folder that `save_pretrained` wrote"
+    if not name.startswith((".", "/", "~")) and HUB_ID.fullmatch(name):
+        hint += f"; for {name} on the Hub, run where no folder has that name"
+    raise ModelError(f"{name} is a folder without config.json", hint)
+
+
+def hub_source(name: str) -> Source:
+    """The Hub repository `name`, whose form must be that of an id."""
+    parts = name.split("/")
+    well_formed = (
+        HUB_ID.fullmatch(name)
+        and not any(part[0] in "-." or part[-1] in "-." for part in parts)
+        and not any(mark in name for mark in ("--", ".."))
+        and not name.endswith(".git")
+    )
+    if not well_formed:
+        raise ModelError(
+            f"{name!r} is neither a folder that exists nor a Hub id",
+            "a Hub id looks like gpt2 or google-bert/bert-base-uncased; a path starts with ./ or /",
+        )
+    return Source("hub", name, name)

@@ -1,0 +1,174 @@
+"""Proof that a capture shows what the model uses: the eager twin, and changed attention."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from attnviz.attention.capture import Check
+from attnviz.observe.engine import Layer, observe
+from attnviz.observe.flatten import flattened
+from attnviz.observe.keep import WholeMaps
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedModel
+
+    from attnviz.attention.axis import Axis
+
+FIELDS = {
+    "attentions": "self",
+    "encoder_attentions": "encoder",
+    "decoder_attentions": "decoder",
+    "cross_attentions": "cross",
+}
+
+
+def crosscheck(
+    model: PreTrainedModel,
+    tensors: Mapping[str, Any],
+    sources: Sequence[Axis],
+    targets: Sequence[Axis] | None,
+    what: str,
+) -> list[Check]:
+    """Our weights against the eager twin's, and our run against an unobserved one.
+
+    `what` names the input in the checks ("no padding", "padded left", …). Padded queries are not
+    compared: their rows mean nothing.
+    """
+    torch.manual_seed(0)
+    seen = observe(model, tensors, sources, targets, lambda site: [WholeMaps()])
+    torch.manual_seed(0)
+    with torch.no_grad():
+        plain = model(**tensors)
+    same = all(
+        torch.equal(a, b) for a, b in zip(flat(seen.outputs), flat(plain), strict=True)
+    )
+    own = [layer for layer in seen.layers if layer.kept]
+    return [
+        Check(f"outputs unchanged, {what}", same, "bit-identical" if same else "they differ"),
+        *compared(own, eager_maps(model, tensors), tolerance(model), what),
+    ]
+
+
+def compared(
+    layers: Sequence[Layer], eager: Mapping[str, Sequence[Tensor]], limit: float, what: str
+) -> list[Check]:
+    """One check per output field of the eager twin."""
+    name = f"equal to eager, {what}"
+    if not eager:
+        return [Check(name, True, "not compared: eager returns no attention for this model")]
+    checks = []
+    for field, maps in eager.items():
+        same_role = [one for one in layers if one.place.role == FIELDS[field]]
+        own = same_role or ([*layers] if len(eager) == 1 else [])
+        if [shape_of(one) for one in own] != [tuple(m.shape) for m in maps]:
+            detail = f"not compared: eager returns {len(maps)} {field}, {len(own)} layers were seen"
+            checks.append(Check(name, True, detail))
+            continue
+        if any(float(m.min()) < 0 for m in maps):
+            checks.append(Check(name, True, f"not compared: eager {field} are raw scores"))
+            continue
+        worst = max(difference(one, m) for one, m in zip(own, maps, strict=True))
+        detail = f"{field}: {len(maps)} layers, largest difference {worst:.1e}"
+        checks.append(Check(name, worst <= limit, detail))
+    return checks
+
+
+def tolerance(model: PreTrainedModel) -> float:
+    """How far two exact ways to compute a weight may differ in the model's precision."""
+    return 1e-4 if model.dtype == torch.float32 else 16 * float(torch.finfo(model.dtype).eps)
+
+
+def shape_of(layer: Layer) -> tuple[int, ...]:
+    """(examples, heads, queries, keys) of a layer's maps."""
+    return (len(layer.kept), *layer.kept[0].kept["weights"].shape)
+
+
+def difference(layer: Layer, eager: Tensor) -> float:
+    """The largest absolute difference in any row that is not padding."""
+    worst = 0.0
+    for example, kept in enumerate(layer.kept):
+        real = ~torch.tensor(kept.queries.padding)
+        own = torch.from_numpy(kept.kept["weights"])[:, real]
+        other = eager[example].float().cpu()[:, real]
+        worst = max(worst, float((own - other).abs().max()))
+    return worst
+
+
+def eager_maps(model: PreTrainedModel, tensors: Mapping[str, Any]) -> dict[str, list[Tensor]]:
+    """What the model's own eager attention returns, (examples, heads, queries, keys) per layer."""
+    twin = eager_twin(model)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        output = twin(**tensors, output_attentions=True, return_dict=True)
+    found = {}
+    for field in FIELDS:
+        entries = getattr(output, field, None) or ()
+        maps = [m for m in entries if isinstance(m, torch.Tensor) and m.ndim == 4]
+        if maps:
+            found[field] = maps
+    return found
+
+
+def eager_twin(model: PreTrainedModel) -> PreTrainedModel:
+    """The same model with eager attention, sharing its weights.
+
+    It is built anew because some models choose their attention class when they are built.
+    """
+    config = copy.deepcopy(model.config)
+    config._attn_implementation = "eager"
+    with torch.device("meta"):
+        twin = type(model)(config)
+    twin.load_state_dict(model.state_dict(), assign=True, strict=False)
+    own = dict(model.named_buffers())
+    for name, _ in list(twin.named_buffers()):
+        parent, _, leaf = name.rpartition(".")
+        twin.get_submodule(parent)._buffers[leaf] = own[name]
+    twin.tie_weights()
+    return twin.eval()
+
+
+def matters(
+    model: PreTrainedModel,
+    tensors: Mapping[str, Any],
+    sources: Sequence[Axis],
+    targets: Sequence[Axis] | None,
+) -> list[Check]:
+    """Whether the outputs change when the attention of a layer is made even."""
+    name = "changed weights change the output"
+    if "flash" in str(model.config._attn_implementation):
+        return [Check(name, True, "not tried: flash kernels cannot be changed from outside")]
+    paths = {
+        layer.place.path: layer.place
+        for layer in observe(model, tensors, sources, targets, lambda site: []).layers
+    }
+    idle = []
+    with torch.no_grad():
+        torch.manual_seed(0)
+        before = list(flat(model(**tensors)))
+        for path, place in paths.items():
+            torch.manual_seed(0)
+            with flattened(model.get_submodule(path)):
+                after = list(flat(model(**tensors)))
+            if all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
+                idle.append(f"{place.role} L{place.layer}")
+    detail = f"unused: {', '.join(idle)}" if idle else f"in each of {len(paths)} layers"
+    return [Check(name, not idle, detail)]
+
+
+def flat(outputs: Any) -> Iterator[Tensor]:
+    """Every tensor of a model output, caches left out."""
+    if isinstance(outputs, torch.Tensor):
+        yield outputs
+    elif isinstance(outputs, Mapping):
+        for name, value in outputs.items():
+            if name != "past_key_values":
+                yield from flat(value)
+    elif isinstance(outputs, (tuple, list)):
+        for value in outputs:
+            yield from flat(value)

@@ -1,0 +1,229 @@
+"""One run: a model and an input in, a Capture out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from attnviz.attention.capture import Capture, ModelFacts, Prediction
+from attnviz.attention.selection import Selection
+from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
+from attnviz.metrics.scores import Content, Masses
+from attnviz.observe.checks import SelfCheck, verdicts
+from attnviz.observe.engine import Observation, observe
+from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
+from attnviz.observe.plan import Plan, expected_sites, human, make_plan
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from attnviz.attention.rows import Observer, Site
+    from attnviz.inputs.encode import ModelInputs
+    from attnviz.models.load import LoadedModel
+
+
+def capture(
+    model: LoadedModel | PreTrainedModel,
+    inputs: str | Mapping[str, Any],
+    *,
+    pair: str | None = None,
+    target: str | None = None,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    memory: str | None = None,
+) -> Capture:
+    """The attention of one text, or of one example given as tensors.
+
+    `model` comes from `attnviz.load`, or is any transformers model; then `inputs` is the mapping
+    of tensors that its forward takes. `pair` is the second text of a pair, `target` the decoder's
+    text. `layers` and `heads` restrict what is observed: the rest costs nothing. `memory` (such
+    as "4GiB") bounds the maps that are kept; what does not fit is pooled.
+
+    Raises InputError, SelectionError, CaptureError or ModelError.
+    """
+    selection = Selection.parse(layer=_listed(layers), head=_listed(heads))
+    if isinstance(inputs, str):
+        from attnviz.inputs.encode import encode
+
+        if not hasattr(model, "tokenizer"):
+            raise InputError(
+                f"a text needs a tokenizer, and {type(model).__name__} came without one",
+                "load the model with attnviz.load, or pass its tensors",
+            )
+        encoded = encode(model, inputs, pair=pair, target=target)
+        return run(model, encoded, selection, memory)[0]
+    found = captures(model, inputs, selection=selection, memory=memory)
+    if len(found) > 1:
+        raise InputError(
+            f"the tensors hold {len(found)} examples, a capture holds one",
+            "attnviz.captures gives a list",
+        )
+    return found[0]
+
+
+def captures(
+    model: LoadedModel | PreTrainedModel,
+    tensors: Mapping[str, Any],
+    *,
+    selection: Selection | None = None,
+    memory: str | None = None,
+) -> list[Capture]:
+    """The attention of every example of a batch of tensors, padded on either side."""
+    from attnviz.inputs.tensors import from_tensors
+    from attnviz.models.load import wrap
+
+    loaded = wrap(model)
+    return run(loaded, from_tensors(loaded.model, tensors), selection or Selection(), memory)
+
+
+def run(
+    loaded: LoadedModel,
+    inputs: ModelInputs,
+    selection: Selection | None = None,
+    memory: str | None = None,
+) -> list[Capture]:
+    """One capture per example: the model runs once, observed as the selection and plan say."""
+    from attnviz.models.predict import predict
+
+    selection = selection or Selection()
+    keeper = Keeper(planned(loaded, inputs, selection, memory))
+    seen = guarded(loaded, inputs, wanted(loaded, inputs, selection), keeper)
+    validate(seen, selection, loaded.facts.name)
+    found = [seen.stacks(example) for example in range(len(inputs.sources))]
+    checks = verdicts(stack for stacks in found for stack in stacks.values())
+    broken = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
+    if broken:
+        raise CaptureError(
+            f"the capture of {loaded.facts.name} cannot be trusted: {'; '.join(broken)}",
+            "attnviz check compares it with the model's own eager weights",
+        )
+    notes = (*loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)
+    first = Capture(
+        model=facts_of(loaded.facts, seen),
+        stacks=found[0],
+        text=inputs.text,
+        pair=inputs.pair,
+        target=inputs.target_text,
+        prediction=predict(loaded, seen.outputs, inputs) if len(found) == 1 else Prediction(),
+        checks=checks,
+        notes=notes,
+        plan={"budget": keeper.plan.budget, "maps": keeper.plan.maps, "kept": keeper.used},
+    )
+    return [replace(first, stacks=stacks) for stacks in found]
+
+
+@dataclass
+class Keeper:
+    """Chooses what to keep of every site, so that whole maps stay within the plan."""
+
+    plan: Plan
+    used: int = 0
+    pooled: int = 0
+
+    def __call__(self, site: Site) -> Sequence[Observer]:
+        """The observers for this site."""
+        size = 4 * len(site.heads) * len(site.queries) * len(site.keys)
+        whole = self.plan.whole and self.used + size <= self.plan.budget
+        if whole:
+            self.used += size
+        else:
+            self.pooled += 1
+        maps: list[Observer] = [WholeMaps()] if whole else [PooledMaps(), TopKeys()]
+        return [*maps, SelfCheck(), Masses(), Content()]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the picture must say of the plan."""
+        if not self.pooled:
+            return ()
+        needed, budget = human(self.plan.maps), human(self.plan.budget)
+        return (f"maps pooled: whole ones take {needed}, --memory allows {budget}",)
+
+
+def planned(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
+) -> Plan:
+    """The plan for what the selection asks of this model and input."""
+    queries = max(len(axis) for axis in inputs.sources)
+    targets = max(len(axis) for axis in inputs.targets) if inputs.targets else None
+    sites = expected_sites(loaded.model.config, queries, None if inputs.encoder_only else targets)
+    asked = [
+        (len(selection.wants(layer, len(sites), heads)), *size)
+        for layer, (heads, *size) in enumerate(sites)
+    ]
+    picked = [site for site in asked if site[0]] if selection.names_heads else sites
+    return make_plan([(h, q, k) for h, q, k in picked] * len(inputs.sources), memory)
+
+
+def wanted(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection
+) -> Callable[[str, int, int], Sequence[int]]:
+    """Which heads to observe, as the engine asks: by role, layer and number of heads."""
+    n_layers = loaded.facts.layers or None
+    roles = ("self", "encoder", "decoder", "cross")
+
+    def wants(role: str, layer: int, n_heads: int) -> Sequence[int]:
+        if inputs.encoder_only and role in ("decoder", "cross"):
+            return ()
+        if selection.stack in roles and selection.stack != role:
+            return ()
+        return selection.wants(layer, n_layers, n_heads)
+
+    return wants
+
+
+def validate(seen: Observation, selection: Selection, name: str) -> None:
+    """Nothing. Raises SelectionError for a layer, head or stack that the model does not have."""
+    names = seen.stack_names
+    layers = [layer for layer in seen.layers if layer.parts == 1]
+    if selection.stack is not None:
+        if selection.stack not in names.values():
+            known = ", ".join(dict.fromkeys(names.values()))
+            raise SelectionError(f"stack {selection.stack} does not exist: {name} has {known}")
+        layers = [
+            one for one in layers if names[one.place.role, one.place.pattern] == selection.stack
+        ]
+    available = sorted({layer.place.layer for layer in layers})
+    numbers = selection.layer_numbers(available, name)
+    heads = {one.place.layer: one.n_heads for one in layers}
+    for number in numbers:
+        selection.heads_of(number, heads[number], name)
+
+
+def facts_of(facts: ModelFacts, seen: Observation) -> ModelFacts:
+    """The facts with the layers and heads that were really seen, where the config had none."""
+    if facts.layers and facts.heads:
+        return facts
+    layers = len({layer.place.layer for layer in seen.layers})
+    return replace(facts, layers=layers, heads=max(layer.n_heads for layer in seen.layers))
+
+
+def guarded(
+    loaded: LoadedModel,
+    inputs: ModelInputs,
+    wants: Callable[[str, int, int], Sequence[int]],
+    keeper: Keeper,
+) -> Observation:
+    """The observed run; running out of memory is a ModelError with the plan's numbers."""
+    import torch
+
+    try:
+        return observe(loaded.model, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_memory(error):
+            raise
+        tokens = max(len(axis) for axis in inputs.sources)
+        raise ModelError(
+            f"out of memory on {loaded.facts.device} at {tokens} tokens ({keeper.plan})",
+            "select layers or heads, shorten the text (--truncate), or use --dtype bfloat16",
+        ) from error
+
+
+def _is_memory(error: RuntimeError) -> bool:
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text
+
+
+def _listed(numbers: Sequence[int] | None) -> str | None:
+    return None if numbers is None else ",".join(str(n) for n in numbers)

@@ -1,0 +1,183 @@
+"""From a capture and what was asked for to the picture that answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from attnviz.attention.selection import PART, Selection, occurrences, resolve_tokens
+from attnviz.attention.words import word_groups
+from attnviz.errors import SelectionError
+from attnviz.views.choice import Choice, choose
+from attnviz.views.first_screen import Body, FirstScreen, facts_of
+from attnviz.views.head_grid import HeadGrid, head_grid
+from attnviz.views.head_screen import HeadMaps, HeadScreen, Parts, Rows, head_maps, head_screen
+from attnviz.views.look import Look
+from attnviz.views.patterns import Head, heads_of
+from attnviz.views.query_grid import QueryGrid, query_grid
+
+if TYPE_CHECKING:
+    from attnviz.attention.axis import Axis
+    from attnviz.attention.capture import AttentionStack, Capture
+
+ViewName = Literal["auto", "map", "table", "grid", "heads"]
+View = FirstScreen
+Wanted = dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of one stack, with everything resolved: its heads, queries and keys."""
+
+    capture: Capture
+    stack: AttentionStack
+    wanted: Wanted
+    tokens: Rows
+    selection: Selection
+    look: Look
+
+    @property
+    def several(self) -> bool:
+        """Whether the stack must be named because there are others."""
+        return len(self.capture.stacks) > 1
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Every wanted (layer, head)."""
+        return [(layer, head) for layer, heads in self.wanted.items() for head in heads]
+
+    @property
+    def heads(self) -> list[Head]:
+        """Every wanted head with its scores."""
+        return [one for layer, wanted in self.wanted.items()
+                for one in heads_of(self.stack.by_layer[layer]) if one.head in wanted]  # fmt: skip
+
+    @property
+    def rows(self) -> Rows:
+        """The positions of `tokens` on the axes that are shown: those of words with `--words`."""
+        layer = self.stack.by_layer[next(iter(self.wanted))]
+        if not self.look.words or "weights" not in layer.kept:
+            return self.tokens
+        return Rows(in_words(self.tokens.queries, layer.queries),
+                    in_words(self.tokens.keys, layer.keys))  # fmt: skip
+
+
+def build(
+    capture: Capture,
+    selection: Selection | None = None,
+    look: Look | None = None,
+    view: ViewName = "auto",
+) -> FirstScreen:
+    """The picture that answers a selection. Raises SelectionError for what does not exist.
+
+    `auto`: the first look when no head is named, one head's screen when one is, several maps on
+    one scale when more are, and a grid of all heads for one `--query`. `map`, `table`: that part
+    of one head. `grid`: the maps of all selected heads. `heads`: what each head does.
+    """
+    asked = request(capture, selection or Selection(), look or Look())
+    parts = _parts(asked, view)
+    first = view == "auto" and not asked.selection.names_heads
+    prediction = capture.prediction
+    shown = prediction.items or prediction.note
+    return FirstScreen(
+        facts=facts_of(capture),
+        prediction=prediction if first and shown else None,
+        parts=parts,
+        notes=capture.notes,
+    )
+
+
+def request(capture: Capture, selection: Selection, look: Look) -> Request:
+    """The selection resolved in the capture. Raises SelectionError for what does not exist."""
+    stack = capture.stack(selection.stack)
+    name = capture.model.name if len(capture.stacks) == 1 else f"stack {stack.name}"
+    wanted: Wanted = {}
+    for layer in selection.layer_numbers(stack.layers, name):
+        one = stack.by_layer[layer]
+        chosen = selection.heads_of(layer, one.n_heads, name)
+        seen = tuple(head for head in chosen if head in one.heads)
+        if seen:
+            wanted[layer] = seen
+    if not wanted:
+        raise SelectionError(f"nothing of this selection was observed in {name}",
+                             "run again without --layer and --head")  # fmt: skip
+    axes = stack.by_layer[next(iter(wanted))]
+    queries = selection.query and resolve_tokens(selection.query, axes.queries, "--query")
+    keys = selection.key and resolve_tokens(selection.key, axes.keys, "--key")
+    rows = Rows(tuple(queries) if queries else None, tuple(keys) if keys else None)
+    return Request(capture, stack, wanted, rows, selection, look)
+
+
+def _parts(asked: Request, view: ViewName) -> tuple[Body, ...]:
+    if view == "heads":
+        return (head_grid(asked.stack, asked.wanted, several=asked.several),)
+    one_query = asked.tokens.queries is not None and not is_range(asked.selection.query)
+    if one_query and len(asked.pairs) > 1 and view in ("auto", "grid"):
+        return (_query_grid(asked),)
+    if view == "grid" or (view == "auto" and asked.selection.names_heads and len(asked.pairs) > 1):
+        return (_maps(asked),)
+    choice = choose(asked.heads)
+    if choice is None:
+        return ()
+    if view in ("map", "table") or asked.selection.names_heads:
+        parts: Parts = view if view in ("map", "table") else "both"  # type: ignore[assignment]
+        return (_screen(asked, choice, parts),)
+    return (*_grids(asked, choice), _screen(asked, choice, "both"))
+
+
+def _grids(asked: Request, choice: Choice) -> list[HeadGrid]:
+    """What each head does, in the shown stack first and then in the others."""
+    own = (choice.head.layer, choice.head.head)
+    grids = [head_grid(asked.stack, asked.wanted, (own,), asked.several)]
+    if asked.selection.stack is None:
+        for name, stack in asked.capture.stacks.items():
+            if name != asked.stack.name:
+                every = {layer: stack.heads(layer) for layer in stack.layers}
+                grids.append(head_grid(stack, every, several=True))
+    return grids
+
+
+def _screen(asked: Request, choice: Choice, parts: Parts) -> HeadScreen:
+    if asked.selection.single_head or len(asked.pairs) == 1:
+        choice = replace(choice, why="asked")
+    return head_screen(
+        asked.stack, choice.head, asked.look, asked.rows, choice.reason, parts, asked.several
+    )
+
+
+def _maps(asked: Request) -> HeadMaps:
+    return head_maps(asked.stack, asked.pairs, asked.look, asked.rows, asked.several)
+
+
+def _query_grid(asked: Request) -> QueryGrid:
+    queries = asked.tokens.queries or ()
+    layer = asked.stack.by_layer[next(iter(asked.wanted))]
+    return query_grid(
+        asked.stack,
+        asked.wanted,
+        queries,
+        asked.tokens.keys or (),
+        occurrence(layer.queries, queries),
+        asked.several,
+    )
+
+
+def occurrence(axis: Axis, positions: tuple[int, ...]) -> tuple[int, int]:
+    """(which, of how many) equal words these positions are."""
+    text = "".join(axis.labels[i] for i in positions)
+    same = occurrences(text, axis)
+    return (same.index(positions) + 1, len(same)) if positions in same else (1, 1)
+
+
+def is_range(spec: str | None) -> bool:
+    """Whether a `--query` names a range of positions: `12-80`."""
+    match = PART.fullmatch(spec.strip()) if spec else None
+    return match is not None and match[2] is not None
+
+
+def in_words(positions: tuple[int, ...] | None, axis: Axis) -> tuple[int, ...] | None:
+    """The positions of the words that hold these tokens."""
+    if positions is None:
+        return None
+    wanted = set(positions)
+    return tuple(n for n, group in enumerate(word_groups(axis)) if wanted & set(group))

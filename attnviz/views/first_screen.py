@@ -1,0 +1,53 @@
+"""The first look at a run: the model, its prediction, what each head does, one head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from attnviz.attention.capture import Capture, Check, ModelFacts, Prediction
+    from attnviz.views.head_grid import HeadGrid
+    from attnviz.views.head_screen import HeadMaps, HeadScreen
+    from attnviz.views.query_grid import QueryGrid
+
+    Body = HeadGrid | HeadScreen | HeadMaps | QueryGrid
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What stands above every picture. `tokens` counts the input, `targets` its translation."""
+
+    model: ModelFacts
+    tokens: int
+    targets: int | None
+    checks: tuple[Check, ...]
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The self-checks that did not hold."""
+        return tuple(check for check in self.checks if not check.ok)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstScreen:
+    """A picture with its heading: facts, prediction, parts from top to bottom, notes."""
+
+    facts: Facts
+    prediction: Prediction | None
+    parts: tuple[Body, ...]
+    notes: tuple[str, ...] = ()
+
+
+def facts_of(capture: Capture) -> Facts:
+    """The facts of a run."""
+    lengths: dict[str, int] = {}
+    for name, stack in capture.stacks.items():
+        layer = stack.by_layer[stack.layers[0]]
+        lengths[name] = sum(not padded for padded in layer.queries.padding)
+        if layer.cross:
+            lengths["source"] = sum(not padded for padded in layer.keys.padding)
+    targets = lengths.get("cross", lengths.get("decoder"))
+    source = lengths.get("encoder", lengths.get("source", lengths[capture.main_stack.name]))
+    both = "cross" in lengths or ("encoder" in lengths and "decoder" in lengths)
+    return Facts(capture.model, source, targets if both else None, capture.checks)

@@ -1,0 +1,262 @@
+"""One head's map as a picture-to-be: values, what kind each cell is, what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.views.patterns import POPULAR
+
+if TYPE_CHECKING:
+    from attnviz.attention.axis import Axis
+    from attnviz.attention.capture import LayerAttention
+    from attnviz.views.look import Look, Reduce, Scale
+
+Spans = tuple[tuple[int, int], ...]
+
+
+class State(IntEnum):
+    """What a cell is. No two kinds may look alike."""
+
+    VALUE = 0
+    ZERO = 1  # allowed, and exactly 0
+    MASKED = 2  # the mask forbids the key
+    PADDED = 3  # the query or the key only fills a batch
+    NAN = 4
+    CUT = 5  # not kept: only the heaviest keys of the query are known
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """A map to draw. `values` float32 (rows, columns), `states` uint8 of State, same shape.
+
+    `queries` and `keys` are the whole axes; `rows` and `columns` say which positions (first,
+    last + 1) of them each row and column stands for. `sinks` bool (columns,) marks the columns
+    drawn off the colour scale. `vmax` is the largest value in the others. `pooled` names what a
+    cell of several positions holds, empty when every cell is one. `notes` state what was left
+    out or changed.
+    """
+
+    values: np.ndarray
+    states: np.ndarray
+    queries: Axis
+    keys: Axis
+    rows: Spans
+    columns: Spans
+    sinks: np.ndarray
+    vmax: float
+    scale: Scale = "linear"
+    reduce: Reduce = "mean"
+    pooled: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        return self.values.shape[0], self.values.shape[1]
+
+    @property
+    def square(self) -> bool:
+        """Whether queries and keys are the same tokens."""
+        return self.queries.labels == self.keys.labels
+
+    @property
+    def sink_labels(self) -> tuple[str, ...]:
+        """The texts of the keys drawn off the scale, each once."""
+        return sink_labels(self)
+
+
+def sink_labels(heatmap: Heatmap) -> tuple[str, ...]:
+    """The texts of the keys that stand in sink columns of one position, each once."""
+    spans = [heatmap.columns[i] for i in np.flatnonzero(heatmap.sinks)]
+    return tuple(dict.fromkeys(heatmap.keys.labels[a] for a, b in spans if b - a == 1))
+
+
+def sink_columns(layer: LayerAttention, head: int) -> np.ndarray:
+    """Bool (keys,): special tokens, and keys that average more than 0.3 in this head."""
+    special = np.array(layer.keys.special, bool)
+    means = layer.kept.get("column_means")
+    if means is not None:
+        special |= np.nan_to_num(means[layer.heads.index(head)]) > POPULAR
+    return special & ~np.array(layer.keys.padding, bool)
+
+
+def heatmap(
+    layer: LayerAttention,
+    head: int,
+    look: Look,
+    queries: Sequence[int] | None = None,
+    keys: Sequence[int] | None = None,
+) -> Heatmap:
+    """The map of one head, of these queries and keys (all when None).
+
+    Whole maps where they were kept, else pooled ones, or the heaviest keys of the chosen queries.
+    """
+    if "weights" in layer.kept:
+        full = _whole(layer, head, look)
+    elif queries is not None and "top_keys" in layer.kept:
+        full = _heaviest(layer, head, look)
+    else:
+        return _kept_pooled(layer, head, look)
+    return shown(full, look, queries, keys)
+
+
+def shown(
+    full: Heatmap, look: Look, queries: Sequence[int] | None, keys: Sequence[int] | None
+) -> Heatmap:
+    """The map without what the look and the selection leave out, renormalised if asked."""
+    rows, columns = list(range(full.shape[0])), list(range(full.shape[1]))
+    notes = list(full.notes)
+    if look.hide_special:
+        rows = [i for i in rows if not full.queries.special[i]]
+        columns = [j for j in columns if not full.keys.special[j]]
+    if queries is not None:
+        rows = [i for i in rows if i in set(queries)] or list(queries)
+    if keys is not None:
+        columns = [j for j in columns if j in set(keys)] or list(keys)
+    part = take(full, rows, columns)
+    left_out = _left_out(full, part, rows)
+    hidden = [text for asked, text in ((look.hide_special, "special tokens"),
+                                       (keys is not None, "other keys")) if asked]  # fmt: skip
+    if hidden:
+        notes.append(f"{' and '.join(hidden)} hidden: {left_out:.0%} of the attention is not shown")
+    if look.renormalize:
+        part = renormalized(part)
+        notes.append("rows renormalised to 1 over what is shown")
+    return replace(part, vmax=largest(part), notes=tuple(notes))
+
+
+def take(one: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
+    """The map with only these rows and columns."""
+    grid = np.ix_(list(rows), list(columns))
+    return replace(
+        one,
+        values=one.values[grid],
+        states=one.states[grid],
+        rows=tuple(one.rows[i] for i in rows),
+        columns=tuple(one.columns[j] for j in columns),
+        sinks=one.sinks[list(columns)],
+    )
+
+
+def renormalized(one: Heatmap) -> Heatmap:
+    """The map with every row divided by its sum; rows of zeros stay."""
+    known = np.where(one.states <= State.ZERO, one.values, 0)
+    sums = known.sum(axis=1, keepdims=True)
+    return replace(one, values=one.values / np.where(sums > 0, sums, 1))
+
+
+def largest(one: Heatmap) -> float:
+    """The largest value off the sink columns, or of all when there are no others."""
+    known = np.where(one.states <= State.ZERO, one.values, 0)
+    others = known[:, ~one.sinks] if not one.sinks.all() else known
+    return float(others.max(initial=0.0))
+
+
+def _left_out(full: Heatmap, part: Heatmap, rows: Sequence[int]) -> float:
+    """The mean share of these rows' attention that is in `full` but not in `part`."""
+    if not rows:
+        return 0.0
+    whole = np.where(full.states <= State.ZERO, full.values, 0)[list(rows)].sum(axis=1)
+    kept = np.where(part.states <= State.ZERO, part.values, 0).sum(axis=1)
+    real = whole > 0
+    return float(np.mean(1 - kept[real] / whole[real])) if real.any() else 0.0
+
+
+def _whole(layer: LayerAttention, head: int, look: Look) -> Heatmap:
+    values = np.asarray(layer.kept["weights"][layer.heads.index(head)], np.float32)
+    return _of(layer, head, look, values, cell_states(values, layer))
+
+
+def cell_states(values: np.ndarray, layer: LayerAttention) -> np.ndarray:
+    """uint8 (queries, keys): the State of every cell of a whole map."""
+    states = np.full(values.shape, State.VALUE, np.uint8)
+    states[values == 0] = State.ZERO
+    if layer.allowed is not None:
+        states[~layer.allowed] = State.MASKED
+    elif layer.causal and values.shape[0] == values.shape[1]:
+        states[np.triu(np.ones(values.shape, bool), 1)] = State.MASKED
+    states[np.array(layer.queries.padding, bool), :] = State.PADDED
+    states[:, np.array(layer.keys.padding, bool)] = State.PADDED
+    states[~np.isfinite(values)] = State.NAN
+    return states
+
+
+def _heaviest(layer: LayerAttention, head: int, look: Look) -> Heatmap:
+    """The map rebuilt from the heaviest keys of every query; other cells are cut out."""
+    index = layer.heads.index(head)
+    keys, weights = layer.kept["top_keys"][index], layer.kept["top_weights"][index]
+    values = np.zeros((len(layer.queries), len(layer.keys)), np.float32)
+    states = np.full(values.shape, State.CUT, np.uint8)
+    if layer.causal and values.shape[0] == values.shape[1]:
+        states[np.triu(np.ones(values.shape, bool), 1)] = State.MASKED
+    row, place = np.nonzero((keys >= 0) & (weights > 0))
+    values[row, keys[row, place]] = weights[row, place]
+    states[row, keys[row, place]] = State.VALUE
+    note = f"only the {keys.shape[1]} heaviest keys of every query were kept"
+    return replace(_of(layer, head, look, values, states), notes=(note,))
+
+
+def _kept_pooled(layer: LayerAttention, head: int, look: Look) -> Heatmap:
+    """The pooled map that the run kept."""
+    index = layer.heads.index(head)
+    values = np.asarray(layer.kept["pooled"][index], np.float32)
+    rows = spans(len(layer.queries), values.shape[0])
+    columns = spans(len(layer.keys), values.shape[1])
+    sinks = sink_columns(layer, head)
+    states = np.where(values == 0, State.ZERO, State.VALUE).astype(np.uint8)
+    if layer.causal and len(layer.queries) == len(layer.keys):
+        ahead = np.array([a for a, _ in columns])[None] >= np.array([b for _, b in rows])[:, None]
+        states[ahead] = State.MASKED
+    notes = ["the maps were not kept whole"]
+    if look.words:
+        notes.append("words were not merged")
+    if look.hide_special or look.renormalize:
+        notes.append("nothing was hidden or renormalised")
+    one = Heatmap(
+        values=values,
+        states=states,
+        queries=layer.queries,
+        keys=layer.keys,
+        rows=rows,
+        columns=columns,
+        sinks=np.array([sinks[a:b].any() for a, b in columns], bool),
+        vmax=0.0,
+        scale=look.scale,
+        reduce="mean",
+        pooled="mean" if values.shape != (len(layer.queries), len(layer.keys)) else "",
+        notes=tuple(notes),
+    )
+    return replace(one, vmax=largest(one))
+
+
+def spans(length: int, bins: int) -> Spans:
+    """The positions (first, last + 1) of `bins` even bins, as the observers make them."""
+    edges = [-(-b * length // bins) for b in range(bins + 1)]
+    return tuple(zip(edges[:-1], edges[1:], strict=True))
+
+
+def singles(length: int) -> Spans:
+    """One span for every position."""
+    return tuple((i, i + 1) for i in range(length))
+
+
+def _of(
+    layer: LayerAttention, head: int, look: Look, values: np.ndarray, states: np.ndarray
+) -> Heatmap:
+    return Heatmap(
+        values=values,
+        states=states,
+        queries=layer.queries,
+        keys=layer.keys,
+        rows=singles(values.shape[0]),
+        columns=singles(values.shape[1]),
+        sinks=sink_columns(layer, head),
+        vmax=0.0,
+        scale=look.scale,
+        reduce=look.reduce,
+    )

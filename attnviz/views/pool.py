@@ -1,0 +1,107 @@
+"""Maps made smaller: neighbouring cells become one, and the picture says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.views.heatmap import Heatmap, State, largest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ISOLATED = 4  # up to this many sink columns stay columns of their own
+Bins = list[tuple[int, int]]
+
+
+def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
+    """The map in at most this many rows and columns; itself when it fits.
+
+    A pooled cell is the attention that a query of its rows gives to all its columns together, on
+    average (or the largest cell, with `reduce` max). Rows sum to what they did.
+    """
+    height, width = one.shape
+    if height <= max_rows and width <= max_columns:
+        return one
+    rows = even_bins(height, max(1, max_rows))
+    columns = column_bins(one.sinks, max(1, max_columns))
+    values, states = _reduced(one, rows, columns)
+    small = replace(
+        one,
+        values=values,
+        states=states,
+        rows=tuple((one.rows[a][0], one.rows[b - 1][1]) for a, b in rows),
+        columns=tuple((one.columns[a][0], one.columns[b - 1][1]) for a, b in columns),
+        sinks=np.array([one.sinks[a:b].any() for a, b in columns], bool),
+        pooled=one.reduce,
+    )
+    return replace(small, vmax=largest(small))
+
+
+def even_bins(length: int, count: int) -> Bins:
+    """At most `count` bins of one size (the last may be smaller)."""
+    size = -(-length // min(count, max(1, length)))
+    return [(i, min(i + size, length)) for i in range(0, length, size)]
+
+
+def column_bins(sinks: np.ndarray, count: int) -> Bins:
+    """At most `count` bins; a few sink columns stay alone, so that they drown no others."""
+    length = len(sinks)
+    if length <= count:
+        return [(i, i + 1) for i in range(length)]
+    alone = sinks if 0 < int(sinks.sum()) <= ISOLATED and count >= 4 * ISOLATED else None
+    if alone is None:
+        return even_bins(length, count)
+    size = -(-length // count)
+    while True:
+        bins = _broken_bins(alone, size)
+        if len(bins) <= count:
+            return bins
+        size += 1
+
+
+def _broken_bins(alone: np.ndarray, size: int) -> Bins:
+    """Bins of at most `size`, with every column of `alone` in its own."""
+    bins: Bins = []
+    start = 0
+    for j in range(len(alone) + 1):
+        here = j < len(alone) and bool(alone[j])
+        if j > start and (j == len(alone) or here or j - start == size):
+            bins.append((start, j))
+            start = j
+        if here:
+            bins.append((j, j + 1))
+            start = j + 1
+    return bins
+
+
+def _reduced(one: Heatmap, rows: Bins, columns: Bins) -> tuple[np.ndarray, np.ndarray]:
+    """Values and states of the pooled cells."""
+    tops, lefts = [a for a, _ in rows], [a for a, _ in columns]
+    known = one.states <= State.ZERO
+    values = np.where(known, one.values, 0).astype(np.float32)
+    if one.reduce == "max":
+        out = np.maximum.reduceat(np.maximum.reduceat(values, tops, axis=0), lefts, axis=1)
+    else:
+        out = np.add.reduceat(np.add.reduceat(values, tops, axis=0), lefts, axis=1)
+        real = (one.states != State.PADDED).any(axis=1).astype(np.float32)
+        out = out / np.maximum(np.add.reduceat(real, tops), 1)[:, None]
+    return out, _pooled_states(one.states, out, tops, lefts)
+
+
+def _pooled_states(
+    states: np.ndarray, values: np.ndarray, tops: Sequence[int], lefts: Sequence[int]
+) -> np.ndarray:
+    """The state of every pooled cell: NaN if any is, else what any holds, values first."""
+
+    def any_of(state: State) -> np.ndarray:
+        found = np.logical_or.reduceat(states == state, tops, axis=0)
+        return np.asarray(np.logical_or.reduceat(found, lefts, axis=1))
+
+    out = np.full(values.shape, State.PADDED, np.uint8)
+    for state in (State.MASKED, State.CUT, State.ZERO, State.VALUE, State.NAN):
+        out[any_of(state)] = state
+    out[(out == State.VALUE) & (values == 0)] = State.ZERO
+    return out

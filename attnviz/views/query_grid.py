@@ -1,0 +1,124 @@
+"""Where one query looks in every head, or how much every head gives to one key."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.views.heatmap import sink_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from attnviz.attention.axis import Axis
+    from attnviz.attention.capture import AttentionStack, LayerAttention
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCell:
+    """The key that a head looks at most, and its weight; `sink` goes to sinks meanwhile.
+
+    `key` is -1 where nothing is known, `sink_key` where no sink takes more than `weight`.
+    """
+
+    key: int
+    weight: float
+    sink: float = 0.0
+    sink_key: int = -1
+
+
+@dataclass(frozen=True, eq=False)
+class QueryGrid:
+    """Layers × heads for the query at `positions`; with `key_positions`, of one key only.
+
+    `rows` holds (layer, its cells by head number, None where a head is missing). `occurrence`
+    tells which of several equal words this is (1, 3): the first of three; (1, 1) when alone.
+    """
+
+    stack: str
+    queries: Axis
+    keys: Axis
+    positions: tuple[int, ...]
+    key_positions: tuple[int, ...]
+    rows: tuple[tuple[int, tuple[QueryCell | None, ...]], ...]
+    vmax: float
+    occurrence: tuple[int, int] = (1, 1)
+    several: bool = False
+
+    @property
+    def cells(self) -> list[tuple[int, int, QueryCell]]:
+        """Every (layer, head, cell), layer by layer."""
+        return [(layer, head, cell) for layer, row in self.rows
+                for head, cell in enumerate(row) if cell is not None]  # fmt: skip
+
+
+def query_grid(
+    stack: AttentionStack,
+    wanted: Mapping[int, tuple[int, ...]],
+    queries: Sequence[int],
+    keys: Sequence[int] = (),
+    occurrence: tuple[int, int] = (1, 1),
+    several: bool = False,
+) -> QueryGrid:
+    """The grid of the wanted heads (layer: heads). Several positions are one word: their mean."""
+    rows = []
+    for number, heads in wanted.items():
+        layer = stack.by_layer[number]
+        found = {head: _cell(layer, head, queries, keys) for head in heads}
+        width = range(max(found, default=-1) + 1)
+        rows.append((number, tuple(found.get(head) for head in width)))
+    first = stack.by_layer[next(iter(wanted))]
+    weights = [
+        cell.weight for _, row in rows for cell in row if cell and cell.weight == cell.weight
+    ]
+    return QueryGrid(
+        stack=stack.name,
+        queries=first.queries,
+        keys=first.keys,
+        positions=tuple(queries),
+        key_positions=tuple(keys),
+        rows=tuple(rows),
+        vmax=max(weights, default=0.0),
+        occurrence=occurrence,
+        several=several,
+    )
+
+
+def _cell(
+    layer: LayerAttention, head: int, queries: Sequence[int], keys: Sequence[int]
+) -> QueryCell:
+    row = row_weights(layer, head, queries)
+    if row is None or np.isnan(row).all():
+        return QueryCell(-1, math.nan)
+    row = np.nan_to_num(row)
+    sinks = sink_columns(layer, head)
+    share = float(row[sinks].sum())
+    if keys:
+        return QueryCell(keys[0], float(row[list(keys)].sum()), share)
+    others = np.where(sinks, 0, row)
+    key = int(np.argmax(others))
+    heaviest = int(np.argmax(row))
+    sink_key = heaviest if sinks[heaviest] else -1
+    return QueryCell(key, float(others[key]), share, sink_key)
+
+
+def row_weights(layer: LayerAttention, head: int, queries: Sequence[int]) -> np.ndarray | None:
+    """Float (keys,): the mean row of these queries, from whole maps or the heaviest keys."""
+    index = layer.heads.index(head)
+    chosen = list(queries)
+    if "weights" in layer.kept:
+        return np.asarray(layer.kept["weights"][index, chosen].mean(axis=0))
+    if "top_keys" not in layer.kept:
+        return None
+    row = np.zeros(len(layer.keys))
+    for query in chosen:
+        keys, weights = (
+            layer.kept["top_keys"][index, query],
+            layer.kept["top_weights"][index, query],
+        )
+        known = keys >= 0
+        row[keys[known]] += weights[known] / len(chosen)
+    return row
