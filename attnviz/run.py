@@ -10,7 +10,7 @@ from attnviz.attention.capture import Capture, ModelFacts, Prediction
 from attnviz.attention.selection import Selection
 from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
 from attnviz.metrics.scores import Content, Masses
-from attnviz.observe.checks import SelfCheck, verdicts
+from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
 from attnviz.observe.plan import Plan, expected_sites, human, make_plan
@@ -92,7 +92,11 @@ def run(
     validate(seen, selection, loaded.facts.name)
     found = [seen.stacks(example) for example in range(len(inputs.sources))]
     checks = verdicts(stack for stacks in found for stack in stacks.values())
-    broken = [f"{check.name}: {check.detail}" for check in checks if not check.ok]
+    broken = [
+        f"{check.name}: {check.detail}"
+        for check in checks
+        if not check.ok and check.name != IGNORES_PADDING
+    ]
     if broken:
         raise CaptureError(
             f"the capture of {loaded.facts.name} cannot be trusted: {'; '.join(broken)}",

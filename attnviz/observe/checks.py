@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from attnviz.attention.capture import Check
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import AttentionStack
     from attnviz.attention.rows import Accumulator, RowBlock, Site
 
+IGNORES_PADDING = "padding gets nothing"
+
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """Keeps `check`, five numbers over the rows that are not padding.
+    """Keeps `check`, six numbers over the rows that are not padding.
 
-    They are the least and largest row sum, the largest weight on a forbidden key, the number of
-    weights that are not finite, and the largest row sum error that the model's precision allows
-    (−1 when rows may sum to less, because the model has learned sinks).
+    They are the least and largest row sum, the largest weight on a forbidden key and on a padded
+    one, the number of rows that are not finite, and the largest row sum error that the model's
+    precision allows (−1 when rows may sum to less, because the model has learned sinks).
     """
 
     passes: int = 1
@@ -41,6 +44,7 @@ class _SelfCheck:
         self.least = torch.full((), torch.inf, device=device)
         self.largest = torch.full((), -torch.inf, device=device)
         self.forbidden = torch.zeros((), device=device)
+        self.padded = torch.zeros((), device=device)
         self.broken = torch.zeros((), device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
@@ -48,7 +52,7 @@ class _SelfCheck:
         if not bool(rows.any()):
             return
         weights = block.weights if bool(rows.all()) else block.weights[:, rows]
-        allowed = block.allowed[rows] & self.keys[: weights.shape[-1]]
+        allowed, keys = block.allowed[rows], self.keys[: weights.shape[-1]]
         sums = weights.sum(dim=-1)
         self.least = torch.minimum(self.least, sums.min())
         self.largest = torch.maximum(self.largest, sums.max())
@@ -56,32 +60,40 @@ class _SelfCheck:
         if not bool(allowed.all()):
             outside = weights.masked_fill(allowed, 0).amax()
             self.forbidden = torch.maximum(self.forbidden, outside)
+        if not bool(keys.all()):
+            self.padded = torch.maximum(self.padded, weights[..., ~keys].amax())
 
     def result(self) -> Mapping[str, Tensor]:
         slack = self.least.new_tensor(-1.0 if self.site.leaks else self.site.rounding)
-        parts = [self.least, self.largest, self.forbidden, self.broken, slack]
+        parts = [self.least, self.largest, self.forbidden, self.padded, self.broken, slack]
         return {"check": torch.stack(parts)}
 
 
 def verdicts(stacks: Iterable[AttentionStack]) -> tuple[Check, ...]:
-    """The self-checks of all observed layers, joined."""
-    found = [
-        layer.kept["check"]
-        for stack in stacks
-        for layer in stack.by_layer.values()
-        if "check" in layer.kept and layer.kept["check"][0] <= layer.kept["check"][1]
-    ]
-    if not found:
+    """The self-checks of all observed layers, joined.
+
+    All but `IGNORES_PADDING` say whether the capture can be trusted; that one is the model's doing.
+    """
+    layers = (layer for stack in stacks for layer in stack.by_layer.values())
+    rows = [one.kept["check"] for one in layers if "check" in one.kept]
+    found = np.array([row for row in rows if row[0] <= row[1] or row[4]])
+    if not len(found):
         return ()
-    least, largest = min(c[0] for c in found), max(c[1] for c in found)
-    forbidden, broken = max(c[2] for c in found), int(sum(c[3] for c in found))
-    leaks = any(c[4] < 0 for c in found)
-    sums = all(
-        c[1] <= 1 + max(c[4], 1e-4) and (c[4] < 0 or c[0] >= 1 - c[4]) and c[0] >= 0 for c in found
-    )
-    spread = f"{least:.6f} to {largest:.6f}"
+    least, largest, forbidden, padded, broken, slack = found.T
+    leaks = slack < 0
+    sums = (largest <= 1 + np.maximum(slack, 1e-4)) & (least >= np.where(leaks, 0, 1 - slack))
+    spread = f"{least.min():.6f} to {largest.max():.6f}"
+    rest = ", the rest is learned sinks" if leaks.any() else ""
+    count = int(broken.sum())
     return (
-        Check("finite", broken == 0, f"{broken} rows are not" if broken else ""),
-        Check("rows sum to 1", sums, f"{spread}, the rest is learned sinks" if leaks else spread),
-        Check("masked keys get nothing", forbidden <= 1e-6, f"at most {forbidden:.1e}"),
+        Check("finite", count == 0, f"{count} rows are not" if count else ""),
+        Check("rows sum to 1", bool(sums.all()), spread + rest),
+        Check("masked keys get nothing", *nothing(forbidden)),
+        Check(IGNORES_PADDING, *nothing(padded)),
     )
+
+
+def nothing(weights: np.ndarray) -> tuple[bool, str]:
+    """Whether the largest weight is as good as none, and what it is."""
+    largest = float(weights.max())
+    return largest <= 1e-6, f"at most {largest:.1e}"

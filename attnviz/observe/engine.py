@@ -154,7 +154,7 @@ class Recorder:
     def unplaced(self, shape: tuple[int, ...]) -> None:
         """Remember where attention was computed in a layout that cannot be shown."""
         running = self.walk.current()
-        if running is not None:
+        if running is not None and set(shape[1:-1]) & set(self.walk.head_counts()):
             self.hidden.setdefault(pattern_of(running.path)[0], shape)
 
     @property

@@ -1,0 +1,79 @@
+"""`attnviz check`: proof that the capture is right on this model."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attnviz.cli import options as o
+from attnviz.cli.inspect import LoadRequest
+from attnviz.cli.output import Talk, print_line
+from attnviz.errors import CaptureError
+
+if TYPE_CHECKING:
+    from attnviz.attention.capture import Check
+
+TEXT = "The cat sat on the mat because it was tired."
+
+
+def check(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            help="Hub id, local folder or sample:NAME. Default: as for inspect.",
+            show_default=False,
+        ),
+    ] = None,
+    text: Annotated[
+        str, typer.Option(help="The text to run.", rich_help_panel=o.INPUT, metavar="TEXT")
+    ] = TEXT,
+    target: o.Target = None,
+    json_: o.Json = False,
+    quiet: o.Quiet = False,
+    revision: o.Revision = None,
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    trust_remote_code: o.TrustRemoteCode = False,
+    offline: o.Offline = False,
+) -> None:
+    """Prove the capture on a model: its rows, its equality with eager, and that it matters.
+
+    Compares with the model's own eager weights, without and with padding on either side, and
+    makes each layer's attention even to see that the output changes. Exit code 1 when a check
+    fails.
+    """
+    from attnviz.check import check_model
+
+    talk = Talk(quiet)
+    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    loaded = request.load(talk)
+    with talk.progress("checking"):
+        checks = check_model(loaded, text, target)
+    if json_:
+        found = {"model": asdict(loaded.facts), "checks": [asdict(one) for one in checks]}
+        sys.stdout.write(json.dumps(found) + "\n")
+    else:
+        facts = loaded.facts
+        print_line(
+            f"{facts.name}  {facts.architecture} · {facts.dtype} · {facts.device} · "
+            f"{facts.implementation}",
+            sys.stdout,
+        )
+        for one in checks:
+            print_line(line(one), sys.stdout)
+    failed = [one.name for one in checks if not one.ok]
+    if failed:
+        raise CaptureError(
+            f"{len(failed)} of {len(checks)} checks failed on {loaded.facts.name}",
+            "please report it with the lines above",
+        )
+
+
+def line(check: Check) -> str:
+    """One check as a line: what it says, and the figure behind it."""
+    detail = f": {check.detail}" if check.detail else ""
+    return f"  {'ok  ' if check.ok else 'FAIL'}  {check.name}{detail}"

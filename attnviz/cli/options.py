@@ -1,0 +1,195 @@
+"""The options every command shares, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+INPUT, MODEL, SELECT, VIEW, OUTPUT = "Input", "Model", "Selection", "View", "Output"
+
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL, metavar="NAME")
+]
+Dtype = Annotated[
+    Literal["auto", "float32", "bfloat16", "float16"],
+    typer.Option(help="Precision of the weights; auto is the checkpoint's.", rich_help_panel=MODEL),
+]
+Revision = Annotated[
+    str | None,
+    typer.Option(
+        help="Branch, tag or commit of a Hub model.", rich_help_panel=MODEL, metavar="REV"
+    ),
+]
+TrustRemoteCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-remote-code",
+        help="Run code from the model's repository on this machine.",
+        rich_help_panel=MODEL,
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline", help="Use only what is in the local cache.", rich_help_panel=MODEL
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        help="Memory for kept maps, such as 4GiB; maps that do not fit are pooled. "
+        "Default: a quarter of what is free.",
+        rich_help_panel=MODEL,
+        metavar="SIZE",
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        help="Hub id, local folder or sample:NAME. Default: $ATTNVIZ_MODEL, else the sample.",
+        rich_help_panel=MODEL,
+        metavar="MODEL",
+    ),
+]
+
+Pair = Annotated[
+    str | None,
+    typer.Option(help="The second text of a pair.", rich_help_panel=INPUT, metavar="TEXT"),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        help="What the decoder of an encoder-decoder reads.", rich_help_panel=INPUT, metavar="TEXT"
+    ),
+]
+File = Annotated[
+    Path | None,
+    typer.Option(help="Read one text from a file.", rich_help_panel=INPUT, metavar="FILE"),
+]
+Texts = Annotated[
+    Path | None,
+    typer.Option(
+        help="Read many texts: .txt (one a line), .jsonl or .csv.",
+        rich_help_panel=INPUT,
+        metavar="FILE",
+    ),
+]
+Bos = Annotated[
+    bool | None,
+    typer.Option(
+        "--bos/--no-bos",
+        help="Put a beginning-of-sequence token in front, or leave it out.",
+        rich_help_panel=INPUT,
+    ),
+]
+Truncate = Annotated[
+    bool,
+    typer.Option(
+        "--truncate", help="Cut a text that is longer than the model takes.", rich_help_panel=INPUT
+    ),
+]
+
+Layer = Annotated[
+    str | None,
+    typer.Option(help="Layers: 3, 0-5, 0-5,11,-1.", rich_help_panel=SELECT, metavar="LAYERS"),
+]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        help="Heads: 5, 0-3, L3H7, L3H7,L5H1.", rich_help_panel=SELECT, metavar="HEADS"
+    ),
+]
+Stack = Annotated[
+    str | None,
+    typer.Option(help="self, encoder, decoder, cross, …", rich_help_panel=SELECT, metavar="NAME"),
+]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        help="Tokens that attend: a word, it#2, an index, -1 or 12-80.",
+        rich_help_panel=SELECT,
+        metavar="TOKEN",
+    ),
+]
+Key = Annotated[
+    str | None,
+    typer.Option(
+        help="Tokens attended to, written alike.", rich_help_panel=SELECT, metavar="TOKEN"
+    ),
+]
+
+View = Annotated[
+    Literal["auto", "map", "table", "grid", "heads"],
+    typer.Option(
+        help="auto follows the selection; map, table: one head; grid: many maps; "
+        "heads: what each head does.",
+        rich_help_panel=VIEW,
+    ),
+]
+Words = Annotated[
+    bool,
+    typer.Option(
+        "--words", help="Merge tokens into words: keys sum, queries mean.", rich_help_panel=VIEW
+    ),
+]
+HideSpecial = Annotated[
+    bool,
+    typer.Option("--hide-special", help="Leave out special tokens.", rich_help_panel=VIEW),
+]
+Renormalize = Annotated[
+    bool,
+    typer.Option(
+        "--renormalize", help="Let what is shown of each row sum to 1.", rich_help_panel=VIEW
+    ),
+]
+Scale = Annotated[
+    Literal["linear", "sqrt", "log", "row", "rank"],
+    typer.Option(help="How weights become colours.", rich_help_panel=VIEW),
+]
+Reduce = Annotated[
+    Literal["mean", "max"],
+    typer.Option(help="How cells are joined where a map is pooled.", rich_help_panel=VIEW),
+]
+Top = Annotated[
+    int,
+    typer.Option(min=1, help="Keys listed per query.", rich_help_panel=VIEW, metavar="N"),
+]
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON instead.", rich_help_panel=OUTPUT)
+]
+Format = Annotated[
+    Literal["table", "tsv", "csv"],
+    typer.Option(help="Print the picture, or its numbers as rows.", rich_help_panel=OUTPUT),
+]
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="Write to a file instead: .txt .json .csv .tsv, or .safetensors for the capture.",
+        rich_help_panel=OUTPUT,
+        metavar="FILE",
+    ),
+]
+Width = Annotated[
+    int | None,
+    typer.Option(
+        min=20, help="Columns to draw in. Default: the terminal's.", rich_help_panel=OUTPUT,
+        metavar="N",
+    ),
+]
+Color = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option(help="When to use colour.", rich_help_panel=OUTPUT),
+]
+Ascii = Annotated[
+    bool, typer.Option("--ascii", help="Draw with ASCII characters only.", rich_help_panel=OUTPUT)
+]
+Quiet = Annotated[
+    bool, typer.Option("-q", "--quiet", help="No progress and no hints.", rich_help_panel=OUTPUT)
+]

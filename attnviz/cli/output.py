@@ -1,0 +1,93 @@
+"""The one sink: answers on stdout or in a file, the conversation on stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnviz.errors import AttnvizError, OutputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What is said beside the answer: hints and progress, on stderr, unless quiet."""
+
+    quiet: bool = False
+
+    def hint(self, text: str) -> None:
+        """A line that helps."""
+        if not self.quiet:
+            print_line(f"hint: {text}", sys.stderr)
+
+    @contextlib.contextmanager
+    def progress(self, text: str) -> Iterator[None]:
+        """Shows what is going on, on a terminal only."""
+        console = stderr_console()
+        if self.quiet or not console.is_terminal or console.is_dumb_terminal:
+            yield
+            return
+        from rich.text import Text
+
+        with console.status(Text(text, style="dim")):
+            yield
+
+
+def stderr_console() -> Console:
+    """A console on stderr that takes texts as they are."""
+    from rich.console import Console
+
+    return Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+
+def print_error(error: AttnvizError) -> None:
+    """The one error style: `error: …`, then `hint: …`."""
+    print_line(f"error: {error.message}", sys.stderr)
+    if error.hint:
+        print_line(f"hint: {error.hint}", sys.stderr)
+
+
+def print_line(text: str, stream: object) -> None:
+    """One line with everything in it made harmless for a terminal."""
+    from attnviz.render.terminal.safe import display
+
+    print("\n".join(display(line) for line in text.split("\n")), file=stream)  # type: ignore[arg-type]  # noqa: T201
+
+
+def write_text(path: Path, text: str) -> None:
+    """Put the text into the file, whole or not at all; `-` is stdout. Raises OutputError."""
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    writable(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}", "choose another place") from error
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def writable(path: Path) -> None:
+    """Nothing. Raises OutputError when the file cannot be made; asked before any model runs."""
+    folder = path.parent
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder", "name a file in it")
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {folder}", f"mkdir -p {folder}")
+    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise OutputError(f"cannot write {path}: permission denied", "choose another place")

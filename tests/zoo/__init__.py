@@ -1,0 +1,1 @@
+"""Tiny random models of every text architecture of transformers, with their own eager maps."""
