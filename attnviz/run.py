@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.attention.capture import Capture, ModelFacts, Prediction
 from attnviz.attention.selection import Selection
 from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
+from attnviz.inputs.text import Text
 from attnviz.metrics.scores import Content, Masses
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
@@ -103,18 +104,21 @@ def run(
             "attnviz check compares it with the model's own eager weights",
         )
     notes = (*loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)
-    first = Capture(
-        model=facts_of(loaded.facts, seen),
-        stacks=found[0],
-        text=inputs.text,
-        pair=inputs.pair,
-        target=inputs.target_text,
-        prediction=predict(loaded, seen.outputs, inputs) if len(found) == 1 else Prediction(),
-        checks=checks,
-        notes=notes,
-        plan={"budget": keeper.plan.budget, "maps": keeper.plan.maps, "kept": keeper.used},
-    )
-    return [replace(first, stacks=stacks) for stacks in found]
+    texts = inputs.texts or [Text("")] * len(found)
+    return [
+        Capture(
+            model=facts_of(loaded.facts, seen),
+            stacks=stacks,
+            text=text.text,
+            pair=text.pair,
+            target=text.target,
+            prediction=predict(loaded, seen.outputs, inputs) if len(found) == 1 else Prediction(),
+            checks=checks,
+            notes=notes,
+            plan={"budget": keeper.plan.budget, "maps": keeper.plan.maps, "kept": keeper.used},
+        )
+        for stacks, text in zip(found, texts, strict=True)
+    ]
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -246,21 +246,20 @@ class Show:
             return
         suffix = output.suffix.removeprefix(".") if output is not None else ""
         form = {"txt": "table", "": self.form}.get(suffix, suffix)
-        if output is None and form == "table":
-            self.draw(capture, sys.stdout)
-            return
-        buffer = io.StringIO()
-        writers: dict[str, Callable[[Capture, Any], None]] = {
-            "table": self.draw,
-            "json": self.write_json,
-        }
-        writers.get(form, self.write_rows)(capture, buffer)
-        write_text(output or Path("-"), buffer.getvalue())
+        stream = sys.stdout if output is None else io.StringIO()
+        if form == "table":
+            self.draw(capture, stream)
+        elif form == "json":
+            self.write_json(capture, stream)
+        else:
+            self.write_rows(capture, stream, "tsv" if form == "tsv" else "csv")
+        if isinstance(stream, io.StringIO):
+            write_text(output or Path("-"), stream.getvalue())
 
     def draw(self, capture: Capture, stream: Any) -> None:
         """The picture."""
         from attnviz.render.terminal.console import make_console
-        from attnviz.render.terminal.screen import print_view
+        from attnviz.render.terminal.picture import print_view
         from attnviz.views.build import build
 
         view = build(capture, self.selection, self.look, self.view)
@@ -269,23 +268,19 @@ class Show:
 
     def write_json(self, capture: Capture, stream: Any) -> None:
         """One line of JSON."""
-        from attnviz.render.data.to_json import to_json
+        from attnviz.render.data.as_json import to_json
         from attnviz.views.build import build
 
         view = build(capture, self.selection, self.look, self.view)
         stream.write(json.dumps(to_json(capture, view), allow_nan=False) + "\n")
 
-    def write_rows(self, capture: Capture, stream: Any) -> None:
+    def write_rows(self, capture: Capture, stream: Any, form: Literal["tsv", "csv"]) -> None:
         """The numbers of the view as tidy rows."""
-        import csv
-
-        from attnviz.render.data.rows import table_rows
+        from attnviz.render.data.rows import table_rows, to_text
         from attnviz.views.build import build
 
         view = build(capture, self.selection, self.look, self.view)
-        tab = self.form == "tsv"
-        writer = csv.writer(stream, delimiter="\t" if tab else ",", lineterminator="\n")
-        writer.writerows(table_rows(view))
+        stream.write(to_text(table_rows(view), form))
 
 
 def check_output(path: Path, *, several: bool) -> None:

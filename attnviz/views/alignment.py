@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from attnviz.attention.words import merge_links, word_groups
 from attnviz.views.heatmap import Heatmap, State, sink_columns
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, LayerAttention
     from attnviz.views.look import Look

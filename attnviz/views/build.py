@@ -9,7 +9,7 @@ from attnviz.attention.selection import PART, Selection, occurrences, resolve_to
 from attnviz.attention.words import word_groups
 from attnviz.errors import SelectionError
 from attnviz.views.choice import Choice, choose
-from attnviz.views.first_screen import Body, FirstScreen, facts_of
+from attnviz.views.first_screen import FirstScreen, facts_of
 from attnviz.views.head_grid import HeadGrid, head_grid
 from attnviz.views.head_screen import HeadMaps, HeadScreen, Parts, Rows, head_maps, head_screen
 from attnviz.views.look import Look
@@ -19,9 +19,9 @@ from attnviz.views.query_grid import QueryGrid, query_grid
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, Capture
+    from attnviz.views.first_screen import Body
 
 ViewName = Literal["auto", "map", "table", "grid", "heads"]
-View = FirstScreen
 Wanted = dict[int, tuple[int, ...]]
 
 
@@ -120,7 +120,7 @@ def _parts(asked: Request, view: ViewName) -> tuple[Body, ...]:
     if choice is None:
         return ()
     if view in ("map", "table") or asked.selection.names_heads:
-        parts: Parts = view if view in ("map", "table") else "both"  # type: ignore[assignment]
+        parts: Parts = view if view in ("map", "table") else "both"
         return (_screen(asked, choice, parts),)
     return (*_grids(asked, choice), _screen(asked, choice, "both"))
 

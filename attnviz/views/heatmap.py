@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,8 @@ import numpy as np
 from attnviz.views.patterns import POPULAR
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import LayerAttention
     from attnviz.views.look import Look, Reduce, Scale
@@ -82,7 +84,7 @@ def sink_columns(layer: LayerAttention, head: int) -> np.ndarray:
     means = layer.kept.get("column_means")
     if means is not None:
         special |= np.nan_to_num(means[layer.heads.index(head)]) > POPULAR
-    return special & ~np.array(layer.keys.padding, bool)
+    return np.asarray(special & ~np.array(layer.keys.padding, bool))
 
 
 def heatmap(
@@ -99,7 +101,7 @@ def heatmap(
     if "weights" in layer.kept:
         full = _whole(layer, head, look)
     elif queries is not None and "top_keys" in layer.kept:
-        full = _heaviest(layer, head, look)
+        full = _heaviest(layer, head, look, queries)
     else:
         return _kept_pooled(layer, head, look)
     return shown(full, look, queries, keys)
@@ -112,12 +114,12 @@ def shown(
     rows, columns = list(range(full.shape[0])), list(range(full.shape[1]))
     notes = list(full.notes)
     if look.hide_special:
-        rows = [i for i in rows if not full.queries.special[i]]
-        columns = [j for j in columns if not full.keys.special[j]]
+        rows = [i for i in rows if not full.queries.special[full.rows[i][0]]]
+        columns = [j for j in columns if not full.keys.special[full.columns[j][0]]]
     if queries is not None:
-        rows = [i for i in rows if i in set(queries)] or list(queries)
+        rows = _among(rows, full.rows, queries)
     if keys is not None:
-        columns = [j for j in columns if j in set(keys)] or list(keys)
+        columns = _among(columns, full.columns, keys)
     part = take(full, rows, columns)
     left_out = _left_out(full, part, rows)
     hidden = [text for asked, text in ((look.hide_special, "special tokens"),
@@ -128,6 +130,13 @@ def shown(
         part = renormalized(part)
         notes.append("rows renormalised to 1 over what is shown")
     return replace(part, vmax=largest(part), notes=tuple(notes))
+
+
+def _among(indices: Sequence[int], spans: Spans, wanted: Sequence[int]) -> list[int]:
+    """The indices whose position is wanted; those asked for win over those hidden."""
+    names = set(wanted)
+    left = [i for i in indices if spans[i][0] in names]
+    return left or [i for i, (first, _) in enumerate(spans) if first in names]
 
 
 def take(one: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
@@ -186,19 +195,21 @@ def cell_states(values: np.ndarray, layer: LayerAttention) -> np.ndarray:
     return states
 
 
-def _heaviest(layer: LayerAttention, head: int, look: Look) -> Heatmap:
-    """The map rebuilt from the heaviest keys of every query; other cells are cut out."""
-    index = layer.heads.index(head)
-    keys, weights = layer.kept["top_keys"][index], layer.kept["top_weights"][index]
-    values = np.zeros((len(layer.queries), len(layer.keys)), np.float32)
+def _heaviest(layer: LayerAttention, head: int, look: Look, queries: Sequence[int]) -> Heatmap:
+    """These rows rebuilt from the heaviest keys of each; all other cells are cut out."""
+    index, chosen = layer.heads.index(head), sorted(set(queries))
+    keys = np.asarray(layer.kept["top_keys"][index])[chosen].astype(int)
+    weights = np.asarray(layer.kept["top_weights"][index])[chosen]
+    values = np.zeros((len(chosen), len(layer.keys)), np.float32)
     states = np.full(values.shape, State.CUT, np.uint8)
-    if layer.causal and values.shape[0] == values.shape[1]:
-        states[np.triu(np.ones(values.shape, bool), 1)] = State.MASKED
+    if layer.causal and len(layer.queries) == len(layer.keys):
+        states[np.arange(len(layer.keys))[None] > np.array(chosen)[:, None]] = State.MASKED
     row, place = np.nonzero((keys >= 0) & (weights > 0))
     values[row, keys[row, place]] = weights[row, place]
     states[row, keys[row, place]] = State.VALUE
     note = f"only the {keys.shape[1]} heaviest keys of every query were kept"
-    return replace(_of(layer, head, look, values, states), notes=(note,))
+    one = _of(layer, head, look, values, states)
+    return replace(one, rows=tuple((i, i + 1) for i in chosen), notes=(note,))
 
 
 def _kept_pooled(layer: LayerAttention, head: int, look: Look) -> Heatmap:
@@ -237,7 +248,7 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look) -> Heatmap:
 def spans(length: int, bins: int) -> Spans:
     """The positions (first, last + 1) of `bins` even bins, as the observers make them."""
     edges = [-(-b * length // bins) for b in range(bins + 1)]
-    return tuple(zip(edges[:-1], edges[1:], strict=True))
+    return tuple(pairwise(edges))
 
 
 def singles(length: int) -> Spans:

@@ -97,7 +97,7 @@ def pattern(scores: Mapping[str, float], keys: Axis, popular: tuple[int, float] 
         return Pattern("word", "word", score("content"))
     if score("punctuation") >= PUNCT:
         return Pattern("punct", "punct", score("punctuation"))
-    if popular is not None and popular[1] > POPULAR and popular[1] > 2 / max(1, len(keys)):
+    if popular is not None and popular[1] > POPULAR and is_ordinary(keys, popular[0]):
         return Pattern(key_name(keys, popular[0]), "sink", popular[1])
     if score("normalized_entropy") >= BROAD:
         return Pattern("broad", "broad")
@@ -110,6 +110,11 @@ def special_name(keys: Axis, popular: tuple[int, float] | None) -> str:
         return keys.labels[popular[0]]
     labels = {label for label, special in zip(keys.labels, keys.special, strict=True) if special}
     return labels.pop() if len(labels) == 1 else "special"
+
+
+def is_ordinary(keys: Axis, key: int) -> bool:
+    """Whether a key is a token of the text, and one of several that heads could look at."""
+    return not keys.special[key] and len(keys) > 2 / POPULAR
 
 
 def key_name(keys: Axis, key: int) -> str:

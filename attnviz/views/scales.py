@@ -29,9 +29,9 @@ def positions(one: Heatmap) -> np.ndarray:
 def _place(values: np.ndarray, one: Heatmap) -> np.ndarray:
     top = one.vmax or 1.0
     if one.scale == "linear":
-        return values / top
+        return np.asarray(values / top)
     if one.scale == "sqrt":
-        return np.sqrt(np.maximum(values, 0) / top)
+        return np.asarray(np.sqrt(np.maximum(values, 0) / top))
     if one.scale == "log":
         floor = 10.0**-DECADES
         return np.asarray(1 + np.log10(np.clip(values / top, floor, None)) / DECADES)

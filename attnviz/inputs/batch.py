@@ -1,0 +1,63 @@
+"""Rows of tokens as the tensors of one batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attnviz.attention.axis import Axis
+from attnviz.models.labels import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from attnviz.inputs.rows import Row
+    from attnviz.models.loaded import LoadedModel
+
+
+def pad_axis(tokenizer: PreTrainedTokenizerBase) -> Axis:
+    """The one position that fills up a batch: the padding token, else any that is ignored."""
+    candidates = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
+    number = next(int(one) for one in candidates if one is not None)
+    return Axis(labels=labels(tokenizer, [number]), ids=(number,), special=(True,), padding=(True,))
+
+
+def batch_tensors(
+    loaded: LoadedModel,
+    rows: Sequence[Row],
+    targets: Sequence[Row],
+    pad: int,
+    side: str,
+) -> dict[str, torch.Tensor]:
+    """The keyword arguments of the model's forward that it knows, on its device."""
+    kind = getattr(loaded.tokenizer, "pad_token_type_id", 0)
+    ids = [row.ids for row in rows]
+    columns = {"input_ids": stacked(ids, pad, side)}
+    columns["attention_mask"] = stacked([(1,) * len(row) for row in rows], 0, side)
+    for name in rows[0].extras:
+        fill = kind if name == "token_type_ids" else 0
+        columns[name] = stacked([row.extras[name] for row in rows], fill, side)
+    if targets:
+        columns["decoder_input_ids"] = stacked([row.ids for row in targets], pad, "right")
+        if len({len(row) for row in targets}) > 1:
+            ones = [(1,) * len(row) for row in targets]
+            columns["decoder_attention_mask"] = stacked(ones, 0, "right")
+    known = loaded.arguments
+    named = {
+        name: one for name, one in columns.items() if name in known or "input_ids" not in known
+    }
+    return {name: one.to(loaded.model.device) for name, one in named.items()}
+
+
+def stacked(rows: Sequence[Sequence[int]], fill: int, side: str) -> torch.Tensor:
+    """The rows as one int64 tensor (rows, longest row)."""
+    import torch
+
+    length = max(len(row) for row in rows)
+    out = torch.full((len(rows), length), fill, dtype=torch.long)
+    for line, row in zip(out, rows, strict=True):
+        part = slice(length - len(row), length) if side == "left" else slice(0, len(row))
+        line[part] = torch.tensor(list(row), dtype=torch.long)
+    return out

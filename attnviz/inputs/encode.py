@@ -1,0 +1,171 @@
+"""From texts to the tensors that a model reads, and the axes that name their positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from attnviz.errors import InputError
+from attnviz.inputs.axes import axis_of, padded
+from attnviz.inputs.batch import batch_tensors, pad_axis
+from attnviz.inputs.decoder import rereads_source
+from attnviz.inputs.text import Text, without_surrogates
+from attnviz.inputs.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from attnviz.attention.axis import Axis
+    from attnviz.models.loaded import LoadedModel
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """A batch that the model can run on.
+
+    `tensors` are the keyword arguments of its forward, on its device. `sources` has one axis per
+    example for the main or encoder side, `targets` one for the decoder side (None without a
+    decoder). `encoder_only`: no target was given, so that the decoder reads only a start token.
+    `notes` are what the picture must say of the input.
+    """
+
+    tensors: dict[str, torch.Tensor]
+    sources: tuple[Axis, ...]
+    targets: tuple[Axis, ...] | None = None
+    texts: tuple[Text, ...] = ()
+    encoder_only: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text of the first example; empty when only tensors were given."""
+        return self.texts[0].text if self.texts else ""
+
+    @property
+    def pair(self) -> str | None:
+        """The pair of the first example."""
+        return self.texts[0].pair if self.texts else None
+
+    @property
+    def target_text(self) -> str | None:
+        """The target of the first example."""
+        return self.texts[0].target if self.texts else None
+
+    @property
+    def source(self) -> Axis:
+        """The main axis of the first example."""
+        return self.sources[0]
+
+    @property
+    def target(self) -> Axis | None:
+        """The decoder's axis of the first example."""
+        return self.targets[0] if self.targets else None
+
+
+def encode(
+    loaded: LoadedModel,
+    text: str,
+    *,
+    pair: str | None = None,
+    target: str | None = None,
+    bos: bool | None = None,
+    truncate: bool = False,
+) -> ModelInputs:
+    """One input, ready to run. See `encode_batch`."""
+    return encode_batch(loaded, [Text(text, pair, target)], bos=bos, truncate=truncate)
+
+
+def encode_batch(
+    loaded: LoadedModel,
+    texts: Sequence[Text],
+    *,
+    bos: bool | None = None,
+    truncate: bool = False,
+) -> ModelInputs:
+    """The texts as one batch, filled up on the side that the tokenizer fills.
+
+    `bos` forces (True) or suppresses (False) the token that begins a sequence. Raises InputError
+    for a text that is empty, longer than the model takes (unless `truncate`), or of a form that
+    this model does not read.
+    """
+    tokenizer = loaded.tokenizer
+    if tokenizer is None:
+        raise InputError(
+            f"{loaded.facts.name} has no tokenizer",
+            "give tensors: attnviz.capture(model, {'input_ids': …})",
+        )
+    notes: dict[str, None] = {}
+    clean = tuple(cleaned(text, notes) for text in texts)
+    for text in clean:
+        check_form(loaded, text)
+    writer = Writer(loaded, tokenizer, bos, truncate, notes)
+    rows = [writer.source(text) for text in clean]
+    targets = writer.targets(clean, rows)
+    pad, side = pad_axis(tokenizer), tokenizer.padding_side
+    sources = [
+        axis_of(tokenizer, row, (text.text, text.pair or ""))
+        for row, text in zip(rows, clean, strict=True)
+    ]
+    decoded = [
+        axis_of(tokenizer, row, decoder_texts(loaded, text))
+        for row, text in zip(targets, clean if targets else (), strict=True)
+    ]
+    return ModelInputs(
+        tensors=batch_tensors(loaded, rows, targets, pad.ids[0], side),
+        sources=level(sources, pad, side),
+        targets=level(decoded, pad, "right") if decoded else None,
+        texts=clean,
+        encoder_only=bool(targets) and not reads_target(loaded, clean),
+        notes=tuple(notes),
+    )
+
+
+def reads_target(loaded: LoadedModel, texts: Sequence[Text]) -> bool:
+    """Whether the decoder has anything to read but its start token."""
+    return rereads_source(loaded) or texts[0].target is not None
+
+
+def level(axes: Sequence[Axis], pad: Axis, side: str) -> tuple[Axis, ...]:
+    """The axes, all as long as the longest."""
+    length = max(len(axis) for axis in axes)
+    return tuple(padded(axis, pad, length, side) for axis in axes)
+
+
+def decoder_texts(loaded: LoadedModel, text: Text) -> tuple[str, str]:
+    """The texts that the spans of the decoder's axis point into."""
+    if rereads_source(loaded):
+        return text.text, text.pair or ""
+    return text.target or "", ""
+
+
+def cleaned(text: Text, notes: dict[str, None]) -> Text:
+    """The text without lone surrogates, which no tokenizer reads."""
+    fields: dict[str, str | None] = {}
+    for name in ("text", "pair", "target"):
+        value = getattr(text, name)
+        fields[name], count = without_surrogates(value) if value is not None else (None, 0)
+        if count:
+            notes[f"the {name} holds half a character (a lone surrogate): read as U+FFFD"] = None
+    return replace(text, **fields)  # type: ignore[arg-type]
+
+
+def check_form(loaded: LoadedModel, text: Text) -> None:
+    """Raise InputError when a part is empty, or a target is given to a model without a decoder."""
+    prefix = f"{text.where}: " if text.where else ""
+    for name in ("text", "pair", "target"):
+        if getattr(text, name) == "":
+            raise InputError(f"{prefix}the {name} is empty", "give at least one character")
+    if text.target is None:
+        return
+    if not loaded.encoder_decoder:
+        raise InputError(
+            f"{prefix}{loaded.facts.name} takes no target: it is not an encoder-decoder model",
+            "put everything into the text; --target is for translation-like models such as T5",
+        )
+    if rereads_source(loaded):
+        raise InputError(
+            f"{prefix}{loaded.facts.name} takes no target: its decoder reads the text once more",
+            "leave --target out",
+        )

@@ -1,0 +1,145 @@
+"""Reads texts from files and from standard input."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnviz.errors import InputError
+from attnviz.inputs.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FIELDS = ("text", "pair", "target")
+
+
+def read_file(path: str | Path) -> str:
+    """The text of a UTF-8 file, without a byte-order mark and without its last newline."""
+    return one_text(read_bytes(Path(path)), str(path))
+
+
+def read_stdin() -> str:
+    """The text that was piped in, without its last newline."""
+    return one_text(sys.stdin.buffer.read(), "standard input")
+
+
+def read_texts(path: str | Path) -> list[Text]:
+    """Many texts: one per line of .txt, one object per line of .jsonl, one row of .csv.
+
+    JSON objects and CSV rows have `text`, and may have `pair` and `target`. Empty lines are left
+    out. Raises InputError with file and line number.
+    """
+    path = Path(path)
+    readers: dict[str, Callable[[str, Path], Iterator[Text]]] = {
+        ".txt": lines_of,
+        ".jsonl": objects_of,
+        ".csv": rows_of,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise InputError(
+            f"{path} is of no known kind of many texts",
+            "give .txt (one per line), .jsonl or .csv; --file takes any file as one text",
+        )
+    texts = list(reader(decode(read_bytes(path), str(path)), path))
+    if not texts:
+        raise InputError(f"{path} holds no text")
+    return texts
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file, or an InputError that says why there are none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, not a file") from None
+    except PermissionError:
+        raise InputError(f"{path} may not be read", "check its permissions") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error}") from None
+
+
+def one_text(data: bytes, where: str) -> str:
+    """The bytes as one text, which must not be empty."""
+    text = decode(data, where)
+    for newline in ("\r\n", "\n"):
+        if text.endswith(newline):
+            text = text.removesuffix(newline)
+            break
+    if not text:
+        raise InputError(f"{where} is empty")
+    return text
+
+
+def decode(data: bytes, where: str) -> str:
+    """The bytes as UTF-8 text without a byte-order mark."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # error.object lacks the byte-order mark that the codec has taken off.
+        at = error.start + len(data) - len(error.object)
+        raise InputError(
+            f"{where} is not UTF-8: byte 0x{data[at]:02x} at offset {at}",
+            "convert it, for example: iconv -f latin1 -t utf-8",
+        ) from None
+
+
+def lines_of(content: str, path: Path) -> Iterator[Text]:
+    """One text per line that is not blank."""
+    for number, line in enumerate(io.StringIO(content, newline=None), start=1):
+        if line.strip():
+            yield Text(line.rstrip("\n"), where=f"{path}:{number}")
+
+
+def objects_of(content: str, path: Path) -> Iterator[Text]:
+    """One text per JSON object."""
+    for number, line in enumerate(io.StringIO(content, newline=None), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}:{number}"
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where} is not JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise InputError(f"{where} is not a JSON object", 'write {"text": "…"}')
+        yield text_from(found, where)
+
+
+def rows_of(content: str, path: Path) -> Iterator[Text]:
+    """One text per CSV row below a header."""
+    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+    try:
+        columns = list(reader.fieldnames or ())
+        if columns and "text" not in columns:
+            raise InputError(f"{path} has no column text", f"its columns are {', '.join(columns)}")
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            yield text_from({name: row[name] or None for name in FIELDS if name in row}, where)
+    except csv.Error as error:
+        raise InputError(f"{path}:{reader.line_num} is not CSV: {error}") from None
+
+
+def text_from(found: dict[str, object], where: str) -> Text:
+    """The text of one object, whose fields must be texts."""
+    for name in FIELDS:
+        value = found.get(name)
+        if name == "text" and not value:
+            raise InputError(f"{where} has no text", 'each needs the field "text"')
+        if value is not None and not isinstance(value, str):
+            raise InputError(f"{where}: {name} is not a text but {type(value).__name__}")
+    text, pair, target = (found.get(name) for name in FIELDS)
+    assert isinstance(text, str)
+    return Text(
+        text,
+        pair if isinstance(pair, str) else None,
+        target if isinstance(target, str) else None,
+        where,
+    )

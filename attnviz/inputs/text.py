@@ -1,0 +1,28 @@
+"""One input as the user gave it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+PAIRED = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+LONE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text, its pair and its target, where they were given; `where` is file and line."""
+
+    text: str
+    pair: str | None = None
+    target: str | None = None
+    where: str = ""
+
+
+def without_surrogates(text: str) -> tuple[str, int]:
+    """The text with every lone surrogate replaced by U+FFFD, and how many there were.
+
+    Two surrogates that make one character together are joined.
+    """
+    joined = PAIRED.sub(lambda two: two[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+    return LONE.subn("\ufffd", joined)

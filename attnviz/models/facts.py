@@ -1,0 +1,53 @@
+"""What a picture says of its model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attnviz.attention.capture import ModelFacts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
+
+    from attnviz.models.source import Source
+
+# Decoder names first: of an encoder-decoder the stack of cross attention is the main one.
+LAYERS = ("decoder_layers", "num_decoder_layers", "num_hidden_layers", "num_layers", "n_layer")
+HEADS = ("decoder_attention_heads", "num_attention_heads", "num_heads", "n_head", "n_heads")
+
+
+def describe(model: PreTrainedModel, source: Source | None = None) -> ModelFacts:
+    """The facts of a loaded model; the revision only where it came from the Hub."""
+    config = model.config
+    commit = getattr(config, "_commit_hash", None)
+    main = main_config(config)
+    name = source.display if source else str(getattr(config, "name_or_path", "")).rsplit("/")[-1]
+    return ModelFacts(
+        name=name or type(model).__name__,
+        architecture=type(model).__name__,
+        revision=commit[:7] if commit and source and source.kind == "hub" else None,
+        layers=number(main, LAYERS),
+        heads=number(main, HEADS),
+        parameters=model.num_parameters(),
+        dtype=str(model.dtype).removeprefix("torch."),
+        device=str(model.device),
+        implementation=str(getattr(config, "_attn_implementation", None) or ""),
+    )
+
+
+def main_config(config: PreTrainedConfig) -> Any:
+    """The config of the stack shown first: the decoder's, or the text part's of nested ones."""
+    if getattr(config, "is_encoder_decoder", False) and hasattr(config, "decoder"):
+        return config.decoder
+    return config.get_text_config(decoder=True)
+
+
+def number(config: Any, names: tuple[str, ...]) -> int:
+    """The first of these attributes that is a number; the largest of a list; else 0."""
+    for name in names:
+        value = getattr(config, name, None)
+        if isinstance(value, (list, tuple)) and value and all(isinstance(n, int) for n in value):
+            return int(max(value))
+        if isinstance(value, int) and value > 0:
+            return value
+    return 0

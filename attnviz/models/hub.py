@@ -1,0 +1,74 @@
+"""The Hugging Face Hub: what is cached already, and whether it can be reached at all."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from attnviz.errors import ModelError
+
+PROBE_SECONDS = 3.0
+WEIGHTS = ("*.safetensors", "*.bin")
+
+
+def is_offline() -> bool:
+    """Whether HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE forbids to contact the Hub."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def is_cached(repo: str, revision: str | None) -> bool:
+    """Whether a config and weights of this revision are in the cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(repo, "config.json", revision=revision)
+    if not isinstance(config, str):
+        return False
+    return any(True for pattern in WEIGHTS for _ in Path(config).parent.glob(pattern))
+
+
+def require_hub(repo: str) -> None:
+    """Raise ModelError at once when the Hub does not answer; its own client retries for long."""
+    from huggingface_hub import constants
+
+    if not reachable(constants.ENDPOINT):
+        raise not_cached(repo, f"{constants.ENDPOINT} cannot be reached")
+
+
+def not_cached(repo: str, why: str) -> ModelError:
+    """The error for a model that is neither here nor to be had."""
+    return ModelError(
+        f"{repo} is not in the local cache and {why}",
+        f"where there is a network: hf download {repo}",
+    )
+
+
+def reachable(endpoint: str, seconds: float = PROBE_SECONDS) -> bool:
+    """Whether anything answers at `endpoint` within the time, looking up its name included."""
+    answers: list[bool] = []
+    probe = threading.Thread(
+        target=lambda: answers.append(answers_http(endpoint, seconds)), daemon=True
+    )
+    probe.start()
+    probe.join(seconds)
+    return bool(answers and answers[0])
+
+
+def answers_http(endpoint: str, seconds: float) -> bool:
+    """Whether a HEAD request gets any answer; a refused certificate is one too."""
+    if not endpoint.startswith(("http://", "https://")):
+        return False
+    request = urllib.request.Request(endpoint, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=seconds).close()
+    except urllib.error.HTTPError:
+        return True
+    except urllib.error.URLError as error:
+        return isinstance(error.reason, ssl.SSLError)
+    except (OSError, ValueError):
+        return False
+    return True

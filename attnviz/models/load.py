@@ -1,0 +1,154 @@
+"""Loads a model by name, with its task head and its tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from attnviz.errors import AttnvizError, ModelError
+from attnviz.models import hub
+from attnviz.models.device import pick_device, pick_dtype
+from attnviz.models.facts import describe
+from attnviz.models.head import architecture_of, model_class
+from attnviz.models.loaded import LoadedModel as LoadedModel
+from attnviz.models.quiet import quiet
+from attnviz.models.resolve import resolve
+from attnviz.models.tokenizer import load_tokenizer
+from attnviz.models.translate import is_missing, translate
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from attnviz.models.source import Source
+
+# Called with what is about to be done: "download gpt2", "load gpt2".
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What every call to transformers is told: the place, the revision, what is allowed."""
+
+    source: Source
+    revision: str | None
+    trust_remote_code: bool
+    local_only: bool
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments of `from_pretrained`."""
+        return {
+            "revision": self.revision,
+            "trust_remote_code": self.trust_remote_code,
+            "local_files_only": self.local_only,
+        }
+
+
+def load(
+    name: str | None = None,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    offline: bool = False,
+    progress: Progress | None = None,
+) -> LoadedModel:
+    """The model called `name`, ready to run (see `resolve` for what a name may be).
+
+    A model that is in the Hub cache is taken from there, without asking the Hub for a newer one.
+    Raises ModelError when it cannot be found, fetched, read or placed on the device.
+    """
+    source = resolve(name)
+    if revision is not None and source.kind != "hub":
+        raise ModelError(f"{source.name} has no revisions: it is a folder", "leave --revision out")
+    offline = offline or hub.is_offline()
+    place, number_format = pick_device(device), pick_dtype(dtype)
+    if source.kind != "hub":
+        local_only = offline or not trust_remote_code
+        request = Request(source, revision, trust_remote_code, local_only)
+        return attempt(request, place, number_format, progress)
+    if offline or hub.is_cached(source.path_or_id, revision):
+        request = Request(source, revision, trust_remote_code, local_only=True)
+        try:
+            return attempt(request, place, number_format, progress)
+        except ModelError as error:
+            if offline or not is_missing(error):
+                raise
+    hub.require_hub(source.path_or_id)
+    request = Request(source, revision, trust_remote_code, local_only=False)
+    return attempt(request, place, number_format, progress)
+
+
+def attempt(
+    request: Request,
+    place: torch.device,
+    number_format: torch.dtype | str,
+    progress: Progress | None,
+) -> LoadedModel:
+    """The model as the request says, or a ModelError that says what is wrong."""
+    if progress is not None:
+        progress(f"{'load' if request.local_only else 'download'} {request.source.display}")
+    try:
+        with quiet(bars=progress is not None):
+            return read(request, place, number_format)
+    except AttnvizError:
+        raise
+    except Exception as error:
+        translated = translate(error, request.source, offline=request.local_only)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def read(request: Request, place: torch.device, number_format: torch.dtype | str) -> LoadedModel:
+    """Config, tokenizer and weights, read once each."""
+    from transformers import AutoConfig
+
+    where = request.source.path_or_id
+    config = AutoConfig.from_pretrained(where, **request.options)
+    tokenizer = load_tokenizer(where, config, request.options)
+    cls = model_class(config, trust_remote_code=request.trust_remote_code)
+    model, info = cls.from_pretrained(
+        where, config=config, dtype=number_format, output_loading_info=True, **request.options
+    )
+    untrained = tuple(sorted(info["missing_keys"]))
+    if untrained and len(untrained) >= len(model.state_dict()):
+        raise ModelError(
+            f"the weights of {request.source.name} do not belong to {type(model).__name__}",
+            "none of its weights is in the checkpoint",
+        )
+    model = model.to(place).eval()
+    notes = [*head_notes(model, architecture_of(config)), *untrained_notes(untrained)]
+    if tokenizer is None:
+        notes.append(f"{request.source.display} has no tokenizer: it takes tensors only")
+    facts = describe(model, request.source)
+    return LoadedModel(model, tokenizer, facts, request.source, untrained, tuple(notes))
+
+
+def wrap(
+    model: LoadedModel | PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None = None
+) -> LoadedModel:
+    """A model that is in memory already, as `load` would give it back."""
+    if isinstance(model, LoadedModel):
+        return model
+    return LoadedModel(model, tokenizer, describe(model))
+
+
+def head_notes(model: PreTrainedModel, wanted: str) -> list[str]:
+    """A note when the class that the checkpoint names is not the one that was loaded."""
+    got = type(model).__name__
+    if not wanted or wanted == got:
+        return []
+    return [f"{wanted} is not a class of transformers for this config: loaded as {got}"]
+
+
+def untrained_notes(untrained: tuple[str, ...]) -> list[str]:
+    """A note when weights were set at random because the checkpoint does not hold them."""
+    if not untrained:
+        return []
+    shown = ", ".join(untrained[:3]) + (", …" if len(untrained) > 3 else "")
+    plural = "weight is" if len(untrained) == 1 else "weights are"
+    return [f"{len(untrained)} {plural} not in the checkpoint and set at random: {shown}"]

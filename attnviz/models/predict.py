@@ -1,0 +1,73 @@
+"""What a model predicts, read from the outputs of the run that was observed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attnviz.attention.capture import Prediction
+from attnviz.models.answers import (
+    best_spans,
+    class_scores,
+    masked_tokens,
+    next_token,
+    token_classes,
+)
+from attnviz.models.task import Task, task_of
+
+if TYPE_CHECKING:
+    from attnviz.inputs.encode import ModelInputs
+    from attnviz.models.loaded import LoadedModel
+
+NO_HEAD = "No prediction: this checkpoint has no task head."
+
+
+def predict(loaded: LoadedModel, outputs: Any, inputs: ModelInputs, example: int = 0) -> Prediction:
+    """What the task head says of one example, or a note that says why it says nothing."""
+    task = task_of(loaded, outputs)
+    if task is None:
+        return Prediction(note=NO_HEAD)
+    if head := untrained_head(loaded):
+        return Prediction(
+            task, note=f"No prediction: {head} of the task head is not in the checkpoint."
+        )
+    if loaded.tokenizer is None and task in ("next token", "next target token", "masked token"):
+        return Prediction(task, note="No prediction: without a tokenizer tokens have no names.")
+    return answer(task, loaded, outputs, inputs, example)
+
+
+def answer(
+    task: Task, loaded: LoadedModel, outputs: Any, inputs: ModelInputs, example: int
+) -> Prediction:
+    """The answers of a head that can be trusted."""
+    source = inputs.sources[example]
+    config = loaded.model.config
+    if task == "answer span":
+        return best_spans(outputs, example, source, inputs.texts[example : example + 1])
+    logits = logits_of(outputs)[example]
+    if task in ("class", "labels", "score"):
+        return class_scores(task, logits, config)
+    if task == "token class":
+        return token_classes(logits, source, config)
+    assert loaded.tokenizer is not None
+    if task == "masked token":
+        return masked_tokens(logits, source, loaded.tokenizer)
+    if task == "next target token":
+        if inputs.encoder_only:
+            return Prediction(task, note="No prediction: without a target only the encoder ran.")
+        assert inputs.targets is not None
+        return next_token(task, logits, inputs.targets[example], loaded.tokenizer)
+    return next_token(task, logits, source, loaded.tokenizer)
+
+
+def logits_of(outputs: Any) -> Any:
+    """The logits, under the name that the head gives them."""
+    for name in ("logits", "prediction_logits"):
+        if getattr(outputs, name, None) is not None:
+            return getattr(outputs, name)
+    return None
+
+
+def untrained_head(loaded: LoadedModel) -> str:
+    """The first weight outside the base model that was set at random; empty when none was."""
+    base = f"{loaded.model.base_model_prefix}."
+    return next((name for name in loaded.untrained if not name.startswith(base)), "")

@@ -1,0 +1,158 @@
+"""From what transformers and the Hub client raise to one clear error."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from attnviz.errors import ModelError
+from attnviz.models.hub import not_cached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attnviz.models.source import Source
+
+
+class MissingError(ModelError):
+    """A file of a model is not in the local cache."""
+
+
+def is_missing(error: ModelError) -> bool:
+    """Whether fetching from the Hub could help."""
+    return isinstance(error, MissingError)
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and what it came from, each once."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def translate(error: Exception, source: Source, *, offline: bool = False) -> ModelError | None:
+    """The ModelError that says it plainly; None for an error that nobody foresaw."""
+    errors = list(chain(error))
+    return (
+        from_hub(errors, source, offline)
+        or from_memory(errors, source)
+        or from_files(errors, source)
+        or from_code(errors, source)
+    )
+
+
+def from_hub(errors: list[BaseException], source: Source, offline: bool) -> ModelError | None:
+    """Errors of the Hub client, which knows best why a download failed."""
+    from huggingface_hub import errors as hub
+
+    name = source.path_or_id
+
+    def any_of(*kinds: type[BaseException]) -> bool:
+        return any(isinstance(one, kinds) for one in errors)
+
+    if any_of(hub.GatedRepoError):
+        return ModelError(
+            f"{name} is gated: its owner must grant you access",
+            f"ask for it at https://huggingface.co/{name}, then run: hf auth login",
+        )
+    if any_of(hub.RepositoryNotFoundError):
+        return ModelError(
+            f"{name} is not on the Hub, or is private",
+            "check the spelling; for a private model run: hf auth login",
+        )
+    if any_of(hub.RevisionNotFoundError):
+        return ModelError(
+            f"{name} has no such revision",
+            f"the revisions are listed at https://huggingface.co/{name}/commits",
+        )
+    if any_of(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled):
+        why = "nothing is fetched while offline" if offline else "the Hub cannot be reached"
+        plain = not_cached(name, why)
+        return MissingError(plain.message, plain.hint)
+    if any_of(hub.HFValidationError):
+        return ModelError(f"{name!r} is not a Hub id", "a Hub id looks like gpt2 or org/name")
+    if any_of(hub.HfHubHTTPError, ConnectionError, TimeoutError):
+        return ModelError(f"fetching {name} failed: {first_line(errors[-1])}", "try again")
+    return None
+
+
+def from_memory(errors: list[BaseException], source: Source) -> ModelError | None:
+    """Errors of a machine that is too small."""
+    import torch
+
+    short = any(
+        isinstance(one, (MemoryError, torch.OutOfMemoryError))
+        or "can't allocate memory" in str(one)
+        for one in errors
+    )
+    if not short:
+        return None
+    return ModelError(
+        f"{source.display} does not fit into memory",
+        "try --dtype bfloat16, --device cpu, or a smaller model",
+    )
+
+
+def from_files(errors: list[BaseException], source: Source) -> ModelError | None:
+    """Errors of files that are missing, cut short or damaged."""
+    from safetensors import SafetensorError
+
+    name = source.name
+    again = "copy or download the model again"
+    text = " ".join(str(one) for one in errors)
+    damaged = r"PytorchStreamReader|invalid load key|Ran out of input|unpickling|HeaderTooLarge"
+    if any(isinstance(one, SafetensorError) for one in errors) or re.search(damaged, text):
+        return ModelError(f"the weights of {name} are damaged: {first_line(errors[-1])}", again)
+    if "no file named" in text or "does not appear to have" in text:
+        if "model.safetensors" in text or "pytorch_model.bin" in text:
+            return MissingError(f"{name} holds no weights for PyTorch", again)
+        return MissingError(f"a file of {name} is missing: {first_line(errors[0])}", again)
+    if "size mismatch" in text or "mismatched sizes" in text or "ignore_mismatched_sizes" in text:
+        return ModelError(f"the weights of {name} do not fit its config.json", again)
+    if "is not a valid JSON file" in text or any(
+        isinstance(one, json.JSONDecodeError) for one in errors
+    ):
+        return ModelError(f"a JSON file of {name} is damaged: {first_line(errors[0])}", again)
+    if denied := next((one for one in errors if isinstance(one, PermissionError)), None):
+        return ModelError(f"{denied.filename or name} may not be read", "check its permissions")
+    return None
+
+
+def from_code(errors: list[BaseException], source: Source) -> ModelError | None:
+    """Errors of models and tokenizers that this installation cannot build."""
+    name = source.name
+    text = " ".join(str(one) for one in errors)
+    if "trust_remote_code" in text:
+        return ModelError(
+            f"{name} brings its own code",
+            "read it, and allow it with --trust-remote-code: it runs on this machine",
+        )
+    if found := re.search(r"model type `([^`]+)`", text):
+        return ModelError(
+            f"{name} is of a kind that this transformers does not know: {found[1]}",
+            "upgrade transformers, or allow the model's own code with --trust-remote-code",
+        )
+    if "Unrecognized model" in text or "model_type" in text:
+        return ModelError(
+            f"the config.json of {name} does not say which model it is",
+            "its key model_type is missing",
+        )
+    for package in ("sentencepiece", "protobuf", "tiktoken", "mistral_common", "mistral-common"):
+        if re.search(rf"\b{package}\b", text, re.IGNORECASE):
+            return ModelError(
+                f"the tokenizer of {name} needs the package {package}", f"pip install {package}"
+            )
+    if missing := next((one for one in errors if isinstance(one, ImportError)), None):
+        return ModelError(f"{name} needs a package: {first_line(missing)}", "install it")
+    return None
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, cut to a readable length."""
+    lines = str(error).strip().splitlines()
+    text = lines[0].strip() if lines else type(error).__name__
+    return text if len(text) <= 160 else text[:159] + "…"

@@ -1,0 +1,118 @@
+"""A view as rows of a table: one row per weight, or per head."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+from attnviz.views.head_grid import HeadGrid
+from attnviz.views.head_screen import HeadMaps, HeadScreen
+from attnviz.views.heatmap import State
+from attnviz.views.query_grid import QueryGrid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from attnviz.views.alignment import AlignmentTable
+    from attnviz.views.first_screen import Body, FirstScreen
+    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.patterns import Head
+
+Row = list[Any]
+WEIGHTS = ["stack", "layer", "head", "query", "query_label", "key", "key_label", "weight"]
+HEADS = ["stack", "layer", "head", "pattern", "strength"]
+QUERIES = ["stack", "layer", "head", "query", "query_label", "key", "key_label", "weight", "sink"]
+
+
+def table_rows(view: FirstScreen) -> Iterator[Row]:
+    """The rows of a view, the first one naming the columns.
+
+    Maps and tables give one row per weight that is known; grids one per head. A picture that has
+    both gives the weights of its map.
+    """
+    parts = view.parts
+    shown = [part for part in parts if isinstance(part, (HeadScreen, HeadMaps, QueryGrid))]
+    if shown:
+        yield QUERIES if isinstance(shown[0], QueryGrid) else WEIGHTS
+        for part in shown:
+            yield from part_rows(part)
+        return
+    grids = [part for part in parts if isinstance(part, HeadGrid)]
+    names = list(dict.fromkeys(name for grid in grids for one in grid.heads for name in one.scores))
+    yield [*HEADS, *names]
+    for grid in grids:
+        yield from grid_rows(grid, names)
+
+
+def part_rows(part: Body) -> Iterator[Row]:
+    """The rows of a head's screen, of several maps, or of a query's grid."""
+    if isinstance(part, HeadScreen):
+        if part.heatmap is not None:
+            yield from map_rows(part.stack, part.head, part.heatmap)
+        elif part.table is not None:
+            yield from alignment_rows(part.stack, part.head, part.table)
+    elif isinstance(part, HeadMaps):
+        for head, one in part.maps:
+            yield from map_rows(part.stack, head, one)
+    elif isinstance(part, QueryGrid):
+        yield from query_rows(part)
+
+
+def map_rows(stack: str, head: Head, one: Heatmap) -> Iterator[Row]:
+    """One row per known cell; several positions are written `12-15`."""
+    for i, query in enumerate(one.rows):
+        for j, key in enumerate(one.columns):
+            if one.states[i, j] <= State.ZERO:
+                yield [stack, head.layer, head.head, span(query), one.queries.labels[query[0]],
+                       span(key), one.keys.labels[key[0]], figure(one.values[i, j])]  # fmt: skip
+
+
+def alignment_rows(stack: str, head: Head, table: AlignmentTable) -> Iterator[Row]:
+    """One row per key that the table lists."""
+    for i, query in enumerate(table.rows):
+        for key, weight in table.top(i):
+            yield [stack, head.layer, head.head, query, table.queries.labels[query],
+                   key, table.keys.labels[key], figure(weight)]  # fmt: skip
+
+
+def query_rows(grid: QueryGrid) -> Iterator[Row]:
+    """One row per head."""
+    first, last = grid.positions[0], grid.positions[-1]
+    label = "".join(grid.queries.labels[i] for i in grid.positions)
+    for layer, head, cell in grid.cells:
+        key = cell.key if cell.key >= 0 else ""
+        text = grid.keys.labels[cell.key] if cell.key >= 0 else ""
+        yield [grid.stack, layer, head, span((first, last + 1)), label, key, text,
+               figure(cell.weight), figure(cell.sink)]  # fmt: skip
+
+
+def grid_rows(grid: HeadGrid, names: Sequence[str]) -> Iterator[Row]:
+    """One row per head with all its scores."""
+    for one in grid.heads:
+        scores = [figure(one.score(name)) for name in names]
+        pattern = one.pattern
+        yield [grid.stack, one.layer, one.head, pattern.name, figure(pattern.strength), *scores]
+
+
+def span(positions: tuple[int, int]) -> int | str:
+    """The position, or `12-15` for several."""
+    first, last = positions
+    return first if last - first == 1 else f"{first}-{last - 1}"
+
+
+def figure(value: float) -> str:
+    """A number with 7 digits that count, empty when it is not finite."""
+    return f"{float(value):.7g}" if math.isfinite(value) else ""
+
+
+def to_text(rows: Iterable[Row], form: Literal["tsv", "csv"]) -> str:
+    """The rows as text, one line each; cells that hold a separator are quoted.
+
+    Lone surrogates, which no file can hold, are written as escapes.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter="\t" if form == "tsv" else ",", lineterminator="\n")
+    writer.writerows(rows)
+    return out.getvalue().encode("utf-8", "backslashreplace").decode("utf-8")

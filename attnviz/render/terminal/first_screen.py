@@ -1,0 +1,101 @@
+"""A picture with its heading: the model, its prediction, the parts, the notes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from attnviz.render.terminal.canvas import Canvas, Line
+from attnviz.render.terminal.head_grid import head_grid
+from attnviz.render.terminal.head_maps import head_maps
+from attnviz.render.terminal.head_screen import head_screen
+from attnviz.render.terminal.query_grid import query_grid
+from attnviz.views.head_grid import HeadGrid
+from attnviz.views.head_screen import HeadMaps, HeadScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attnviz.attention.capture import Prediction
+    from attnviz.views.first_screen import Body, Facts, FirstScreen
+
+MOST_PLACES, MOST_ANSWERS = 6, 5
+
+
+def first_screen(screen: FirstScreen, canvas: Canvas) -> Iterator[Line]:
+    """The lines of the whole picture."""
+    yield from facts(screen.facts, canvas)
+    if screen.prediction is not None:
+        yield from prediction(screen.prediction, canvas)
+    for part in screen.parts:
+        yield Line()
+        yield from body(part, canvas)
+    if screen.notes:
+        yield Line()
+    for note in screen.notes:
+        yield from canvas.prose([("note  ", "dim"), (canvas.token(note), "dim")], indent=6)
+
+
+def body(part: Body, canvas: Canvas) -> Iterator[Line]:
+    """The lines of one part."""
+    if isinstance(part, HeadGrid):
+        return head_grid(part, canvas)
+    if isinstance(part, HeadScreen):
+        return head_screen(part, canvas)
+    if isinstance(part, HeadMaps):
+        return head_maps(part, canvas)
+    return query_grid(part, canvas)
+
+
+def facts(one: Facts, canvas: Canvas) -> list[Line]:
+    """The model, its size, how it ran, the input's length, whether the capture was checked."""
+    model = one.model
+    size = [f"{model.layers} layers × {model.heads} heads" if model.layers else "",
+            parameters(model.parameters), model.dtype, model.device]  # fmt: skip
+    words = [canvas.token(model.architecture), *size, tokens(one)]
+    said = " · ".join(word for word in words if word)
+    revision = f" @{canvas.token(model.revision)[:8]}" if model.revision else ""
+    parts = [(canvas.token(model.name), "bold"), (revision, "dim"), ("  ", ""), (said, "dim")]
+    if one.failed:
+        names = "; ".join(f"{check.name} {check.detail}".strip() for check in one.failed)
+        parts += [(" · ", "dim"), (f"CHECK FAILED: {names}", "bold red")]
+    elif one.checks:
+        parts += [(" · ", "dim"), ("checked ✓", "green")]
+    return canvas.prose(parts)
+
+
+def tokens(one: Facts) -> str:
+    """`36 tokens`, or `7 tokens → 6` for a model that translates."""
+    count = f"{one.tokens:,} token{'s' if one.tokens != 1 else ''}"
+    return count if one.targets is None else f"{count} → {one.targets:,}"
+
+
+def parameters(count: int) -> str:
+    """`22.7 M`."""
+    for unit, size in (("B", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return str(count) if count else ""
+
+
+def prediction(one: Prediction, canvas: Canvas) -> Iterator[Line]:
+    """What the model predicts, its best answers first, or why it does not."""
+    if not one.items:
+        yield from canvas.prose([(f"No prediction: {one.note}".rstrip(".") + ".", "dim")])
+        return
+    shown = one.items[:MOST_PLACES]
+    where = min(max(cell_len(canvas.token(place)) for place, _ in shown), 16, canvas.width // 3)
+    name = one.task or "prediction"
+    for i, (place, answers) in enumerate(shown):
+        parts = [(name if i == 0 else " " * cell_len(name), "dim"), ("  ", "")]
+        if where:
+            parts.append((canvas.cell(place, where) + "  ", ""))
+        for n, (answer, chance) in enumerate(answers[:MOST_ANSWERS]):
+            style = "bold" if n == 0 else ""
+            parts += [(canvas.token(answer, 24), style), (f" {chance:.0%}   ", "dim")]
+        yield from canvas.prose(parts, indent=min(4, canvas.width // 4))
+    if len(one.items) > len(shown):
+        yield from canvas.prose([(f"… {len(one.items) - len(shown):,} more", "dim")])
+    if one.note:
+        yield from canvas.prose([(one.note, "dim")])

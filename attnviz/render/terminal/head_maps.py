@@ -1,0 +1,124 @@
+"""Several heads as small maps on one shared scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attnviz.render.terminal.canvas import Canvas, Line
+from attnviz.render.terminal.cells import CellPainter, CellShape, Part, half_block
+from attnviz.render.terminal.head_grid import STYLES, name
+from attnviz.render.terminal.map_lines import legend, row_label
+from attnviz.views.pool import pooled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from attnviz.views.head_screen import HeadMaps
+    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.patterns import Head
+
+Panel = tuple["Head", "Heatmap"]
+LEAST, GAP, MOST_ROWS = 8, 2, 48
+TARGET = 24  # columns that a panel should have
+LABEL = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PanelShape:
+    """Panels per line, the columns of each, how a cell is drawn, and the label's columns."""
+
+    across: int
+    width: int
+    cell: CellShape
+    stacked: bool  # two queries in the halves of one line
+    label: int
+
+
+def head_maps(view: HeadMaps, canvas: Canvas) -> Iterator[Line]:
+    """The lines of all panels, and one legend."""
+    where = f" · {view.stack}" if view.several else ""
+    count = len(view.maps)
+    yield Line(canvas.text(f"{count} heads on one scale{where}"), "bold")
+    if not view.maps:
+        return
+    shape = panel_shape(view, canvas)
+    panels = [(head, small(one, shape)) for head, one in view.maps]
+    for start in range(0, count, shape.across):
+        yield from band(panels[start : start + shape.across], canvas, shape)
+        yield Line()
+    yield from legend(drawn(panels), canvas, shape.cell, 0)
+    if shape.stacked:
+        yield from canvas.prose([("two queries per line", "dim")])
+
+
+def drawn(panels: Sequence[Panel]) -> Heatmap:
+    """The panel whose legend says most: the one with the most kinds of cells."""
+    return max((one for _, one in panels), key=lambda one: (len(set(one.states.ravel().tolist())),
+                                                            int(one.sinks.any())))  # fmt: skip
+
+
+def panel_shape(view: HeadMaps, canvas: Canvas) -> PanelShape:
+    """How to lay the panels out in this width."""
+    rows = max(one.shape[0] for _, one in view.maps)
+    columns = max(one.shape[1] for _, one in view.maps)
+    per_layer = max(sum(a.layer == b.layer for a, _ in view.maps) for b, _ in view.maps[:1])
+    whole = per_layer if len(view.maps) > per_layer > 1 else len(view.maps)
+    label = LABEL if rows <= MOST_ROWS // 2 and canvas.width >= 40 else 0
+    room = canvas.width - label + GAP
+    across = whole
+    if room // whole - GAP < min(LEAST, columns):
+        across = max(1, min(whole, room // (min(columns, TARGET) + GAP)))
+        lines = -(-whole // across)
+        across = -(-whole // lines)
+    width = max(1, room // across - GAP)
+    if columns * 2 <= width and rows <= MOST_ROWS // 2:
+        return PanelShape(across, width, CellShape("shade", 2), False, label)
+    if not canvas.coloured or (columns <= width and rows <= MOST_ROWS // 2):
+        return PanelShape(across, width, CellShape("shade", 1), False, label)
+    return PanelShape(across, width, CellShape("shade", 1), True, 0)
+
+
+def small(one: Heatmap, shape: PanelShape) -> Heatmap:
+    """The map pooled to a panel."""
+    rows = 2 * MOST_ROWS // 2 if shape.stacked else MOST_ROWS // 2
+    return pooled(one, rows, max(1, shape.width // shape.cell.width))
+
+
+def band(panels: Sequence[Panel], canvas: Canvas, shape: PanelShape) -> Iterator[Line]:
+    """One line of panels: titles, then rows."""
+    line = Line().pad(shape.label)
+    for i, (head, _) in enumerate(panels):
+        left = shape.label + i * (shape.width + GAP)
+        line.pad(left).add(head.label, "bold")
+        room = shape.width - len(head.label) - 1
+        if room >= 4:
+            text = name(head.pattern, canvas, min(room, 8))
+            line.add(" ").add(text, STYLES[head.pattern.category])
+    yield line
+    painters = [CellPainter(one, canvas, shape.cell) for _, one in panels]
+    height = max(one.shape[0] for _, one in panels)
+    step = 2 if shape.stacked else 1
+    for i in range(0, height, step):
+        first = panels[0][1]
+        line = Line()
+        if shape.label and i < first.shape[0]:
+            line = row_label(first, i, canvas, shape.label)
+        for n, painter in enumerate(painters):
+            line.pad(shape.label + n * (shape.width + GAP))
+            for text, style in cells(painter, i, shape.stacked):
+                line.add(text, style)
+        yield line
+
+
+def cells(painter: CellPainter, i: int, stacked: bool) -> Iterator[Part]:
+    """The cells of a row, or of two rows in half blocks."""
+    rows, columns = painter.map.shape
+    if i >= rows:
+        return
+    if not stacked:
+        yield from painter.row(i)
+        return
+    for j in range(columns):
+        below = painter.background(i + 1, j) if i + 1 < rows else None
+        yield half_block(painter.background(i, j), below, "▀", "▄")

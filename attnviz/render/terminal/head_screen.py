@@ -1,0 +1,171 @@
+"""One head: its map and its table on the same lines where the width allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from attnviz.render.terminal.canvas import Canvas, Line
+from attnviz.render.terminal.cells import CellPainter, CellShape
+from attnviz.render.terminal.map_lines import (
+    header,
+    key_lines,
+    label_width,
+    legend,
+    row_label,
+    span_text,
+)
+from attnviz.render.terminal.table_lines import (
+    GAP,
+    TableShape,
+    heading,
+    shapes,
+    table_row,
+)
+from attnviz.views.pool import pooled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attnviz.views.alignment import AlignmentTable
+    from attnviz.views.head_screen import HeadScreen
+    from attnviz.views.heatmap import Heatmap
+
+MOST_ROWS = 60
+SHORT = 24  # so few rows may be drawn twice: the map with digits, then the table
+LISTED = 20  # rows of the table below a pooled map
+DIGITS, SQUARE, NARROW, HALF = (
+    CellShape("digits", 3),
+    CellShape("shade", 2),
+    CellShape("shade", 1),
+    CellShape("half", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a head's screen is laid out: the cells, the table's shape, and whether it is beside."""
+
+    cell: CellShape
+    table: TableShape | None
+    beside: bool
+
+
+def head_screen(screen: HeadScreen, canvas: Canvas) -> Iterator[Line]:
+    """The lines of one head's screen."""
+    yield from title(screen, canvas)
+    if screen.heatmap is None:
+        if screen.table is not None:
+            yield from table_alone(screen.table, canvas)
+        return
+    small = pooled(screen.heatmap, MOST_ROWS, len(screen.heatmap.columns))
+    chosen = layout(small, screen.table, canvas)
+    room = canvas.width - label_width(small, canvas)
+    fits = room * 2 if chosen.cell.kind == "half" else room // chosen.cell.width
+    small = pooled(small, MOST_ROWS, max(1, fits))
+    yield from map_lines(small, screen.table, chosen, canvas)
+    if screen.table is not None and not chosen.beside:
+        yield Line()
+        yield from table_alone(screen.table, canvas)
+
+
+def title(screen: HeadScreen, canvas: Canvas) -> list[Line]:
+    """The head's name and why it is shown, or else its scores."""
+    name = f"{screen.stack} {screen.head.label}" if screen.several else screen.head.label
+    parts = [(name, "bold"), ("  ", ""), (screen.reason or scores(screen), "dim")]
+    return canvas.prose([part for part in parts if part[0]])
+
+
+def scores(screen: HeadScreen) -> str:
+    """The head's pattern and scores in words."""
+    names = {"content": "content", "previous": "previous", "next": "next", "self": "self",
+             "special": "special tokens", "first": "first token",
+             "punctuation": "punctuation", "normalized_entropy": "entropy of 1"}  # fmt: skip
+    found = [f"{words} {screen.head.score(name):.2f}" for name, words in names.items()
+             if screen.head.score(name) >= 0.005]  # fmt: skip
+    return " · ".join(found)
+
+
+def layout(small: Heatmap, table: AlignmentTable | None, canvas: Canvas) -> Layout:
+    """The best way to draw map and table in this width."""
+    rows, columns = small.shape
+    room = canvas.width - label_width(small, canvas)
+    cells = [*wide_cells(small, canvas), DIGITS]
+    narrow = [SQUARE, NARROW, HALF] if canvas.coloured else [SQUARE, NARROW]
+    below = next((c for c in [*cells, *narrow] if c.columns(columns) <= room), narrow[-1])
+    joined = table is not None and not small.pooled and rows <= MOST_ROWS
+    if table is None or not joined:
+        return Layout(below, None, beside=False)
+    full = shapes(table, canvas, table.top_keys.shape[1])
+    best = [one for one in full if one.keys > 1] or full
+    orders = [(cells, best), (cells, full)]
+    if rows > SHORT or below.kind != "digits":
+        orders += [([one], some) for one in narrow for some in (best, full)]
+    for some_cells, some_tables in orders:
+        for cell in some_cells:
+            for shape in some_tables:
+                if cell.columns(columns) + GAP + shape.width <= room:
+                    return Layout(cell, shape, beside=True)
+    return Layout(below, None, beside=False)
+
+
+def wide_cells(small: Heatmap, canvas: Canvas) -> list[CellShape]:
+    """Cells wide enough for the texts of the keys, where these are not the texts of the rows."""
+    if small.square or small.pooled:
+        return []
+    widest = max((cell_len(canvas.token(t)) for t in small.keys.labels), default=0)
+    return [CellShape("digits", n) for n in range(min(10, widest + 1), 4, -1)]
+
+
+def map_lines(
+    small: Heatmap, table: AlignmentTable | None, chosen: Layout, canvas: Canvas
+) -> Iterator[Line]:
+    """The map with its header and legend, and the table's rows where they are beside it."""
+    indent = label_width(small, canvas)
+    end = indent + chosen.cell.columns(small.shape[1]) + GAP
+    *above, index = header(small, canvas, chosen.cell, indent)
+    yield from above
+    shape = chosen.table if chosen.beside else None
+    yield index.pad(end).join(heading(shape, canvas)) if shape else index
+    painter = CellPainter(small, canvas, chosen.cell)
+    places = {query: i for i, query in enumerate(table.rows)} if table is not None else {}
+    for i in range(small.shape[0]):
+        line = row_label(small, i, canvas, indent)
+        for text, style in painter.row(i):
+            line.add(text, style)
+        place = places.get(small.rows[i][0])
+        if shape and table is not None and place is not None:
+            line.pad(end).join(table_row(table, place, shape, canvas))
+        yield line
+    if not small.square and not small.pooled and chosen.cell.width <= 4:
+        yield from key_lines(small, canvas, indent)
+    yield from legend(small, canvas, chosen.cell, indent)
+    if table is not None and (table.learned > 0).any():
+        words = f"sink holds the learned sink: {table.learned.mean():.0%} of a row on average"
+        yield from canvas.prose([(words, "dim")])
+
+
+def table_alone(table: AlignmentTable, canvas: Canvas) -> Iterator[Line]:
+    """The table without a map: all rows, or the strongest of many with what is left out."""
+    count = len(table.rows)
+    picked = list(range(count)) if count <= MOST_ROWS else table.strongest(LISTED)
+    axis = table.queries
+    index = max((len(span_text(axis, (i, i + 1))) for i in table.rows), default=1)
+    widest = max((cell_len(canvas.token(axis.labels[i])) for i in table.rows), default=1)
+    label = max(1, min(widest, 12, canvas.width // 4))
+    options = shapes(table, canvas, table.top_keys.shape[1])
+    indent = index + 1 + label + GAP
+    shape = next((one for one in options if indent + one.width <= canvas.width), None)
+    shape = shape or replace(options[-1], link=0)
+    yield Line("query"[:indent], "dim").pad(indent).join(heading(shape, canvas))
+    for i in picked:
+        query = table.rows[i]
+        line = Line(span_text(axis, (query, query + 1)).rjust(index) + " ", "dim")
+        line.add(canvas.cell(axis.labels[query], label)).pad(indent)
+        yield line.join(table_row(table, i, shape, canvas))
+    if len(picked) < count:
+        last = max(axis.positions)
+        words = f"… {count - len(picked):,} more queries: --query 0-{min(59, last)} shows a range"
+        yield from canvas.prose([(words, "dim")])

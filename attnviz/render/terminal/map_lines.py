@@ -1,0 +1,235 @@
+"""A map with its labels: header, rows, legend."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+
+from attnviz.render.terminal.canvas import Canvas, Depth, Line, painted
+from attnviz.render.terminal.cells import MARKS, CellPainter, CellShape, centred
+from attnviz.render.terminal.ramps import colour
+from attnviz.views.heatmap import Heatmap, State
+from attnviz.views.scales import description, number
+
+if TYPE_CHECKING:
+    from attnviz.attention.axis import Axis
+
+LABEL, WIDE_LABEL = 12, 20
+BAR = 16  # cells of the colour bar
+EVERY = 5  # narrow columns are numbered by fives
+
+
+def label_width(heatmap: Heatmap, canvas: Canvas) -> int:
+    """The columns that the row labels take, with the gap behind them."""
+    most = WIDE_LABEL if canvas.width >= 140 else LABEL
+    widest = max((cell_len(canvas.token(one)) for one in row_texts(heatmap)), default=0)
+    room = max(2, canvas.width // 3)
+    return min(index_width(heatmap) + 1 + mark_width(heatmap.queries) + min(widest, most), room) + 1
+
+
+def row_texts(heatmap: Heatmap) -> list[str]:
+    """The label of every row: its token, or the first of several."""
+    return [heatmap.queries.labels[first] for first, _ in heatmap.rows]
+
+
+def index_width(heatmap: Heatmap) -> int:
+    """The digits of the largest row index."""
+    return max((len(row_index(heatmap, i)) for i in range(len(heatmap.rows))), default=1)
+
+
+def row_index(heatmap: Heatmap, i: int) -> str:
+    """`12`, or `12-15` where a row stands for several queries; empty for padding."""
+    return span_text(heatmap.queries, heatmap.rows[i])
+
+
+def span_text(axis: Axis, span: tuple[int, int]) -> str:
+    """The positions of a span without padding, as people write them."""
+    numbers = [axis.positions[i] for i in range(*span) if axis.positions[i] >= 0]
+    if not numbers:
+        return ""
+    return str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]}-{numbers[-1]}"
+
+
+def mark_width(axis: Axis) -> int:
+    """The columns of the mark that tells the texts of a pair apart."""
+    return 2 if len(set(axis.segments)) > 1 else 0
+
+
+def segment_name(number: int) -> str:
+    """`A`, `B`, …"""
+    return chr(ord("A") + number % 26)
+
+
+def row_label(heatmap: Heatmap, i: int, canvas: Canvas, width: int) -> Line:
+    """The index, segment and token of a row."""
+    axis, (first, last) = heatmap.queries, heatmap.rows[i]
+    line = Line(row_index(heatmap, i).rjust(index_width(heatmap)) + " ", "dim")
+    if mark_width(axis):
+        line.add(segment_name(axis.segments[first]) + " ", "cyan")
+    text = axis.labels[first]
+    more = "…" if last - first > 1 else ""
+    room = max(1, width - 1 - line.width - len(more))
+    style = "dim" if axis.special[first] or axis.padding[first] else ""
+    line.add(canvas.token(text, room) + canvas.text(more), style)
+    return line.pad(width)
+
+
+def header(heatmap: Heatmap, canvas: Canvas, shape: CellShape, indent: int) -> list[Line]:
+    """The lines above the cells: segments, key texts where they fit, key indices."""
+    lines = []
+    if mark_width(heatmap.keys):
+        lines.append(segment_line(heatmap, canvas, shape, indent))
+    if shape.kind == "digits" and shape.width > 4 and not heatmap.square:
+        line, len_done = Line().pad(indent), 0
+        for first, _ in heatmap.columns:
+            text = canvas.token(heatmap.keys.labels[first], shape.width - 1)
+            line.add(" " * ((shape.width - cell_len(text)) // 2) + text)
+            line.pad(indent + (len_done := len_done + shape.width))
+        lines.append(line)
+    lines.append(index_line(heatmap, shape, indent))
+    return lines
+
+
+def index_line(heatmap: Heatmap, shape: CellShape, indent: int) -> Line:
+    """The key indices: all where they fit, else by fives."""
+    names = [span_text(heatmap.keys, (a, a + 1)) for a, _ in heatmap.columns]
+    line = Line().pad(indent)
+    total = indent + shape.columns(len(names)) + 1
+    if shape.width >= 3 and all(len(name) < shape.width for name in names):
+        return line.add("".join(centred(name.rjust(2), shape.width) for name in names), "dim")
+    singles = all(b - a == 1 for a, b in heatmap.columns)
+    for j, name in enumerate(names):
+        at = indent + (j // 2 if shape.kind == "half" else j * shape.width)
+        wanted = not singles or (name and int(name) % EVERY == 0)
+        spaced = not line.width > at - (line.width > indent)
+        if wanted and spaced and at + len(name) <= total:
+            line.pad(at).add(name, "dim")
+    return line
+
+
+def segment_line(heatmap: Heatmap, canvas: Canvas, shape: CellShape, indent: int) -> Line:
+    """A rule over the keys of every segment, with its letter."""
+    line = Line().pad(indent)
+    numbers = [heatmap.keys.segments[first] for first, _ in heatmap.columns]
+    done = 0
+    for number_, run in groupby(numbers):
+        done += len(list(run))
+        width = indent + shape.columns(done) - line.width
+        rule = f"{segment_name(number_)} {canvas.text('─') * max(0, width - 3)} "
+        line.add(rule[: max(width, 0)], "cyan")
+    return line
+
+
+def key_lines(heatmap: Heatmap, canvas: Canvas, indent: int) -> list[Line]:
+    """The keys by number, for maps whose columns have no room for their texts."""
+    parts: list[tuple[str, str]] = [("keys  ", "dim")]
+    for first, last in heatmap.columns:
+        name = span_text(heatmap.keys, (first, last))
+        parts += [(f"{name} ", "dim"), (canvas.token(heatmap.keys.labels[first], LABEL) + "  ", "")]
+    narrow = Canvas(max(8, canvas.width - indent), canvas.depth, canvas.ascii)
+    return [Line(" " * indent).join(line) for line in narrow.prose(parts, indent=6)]
+
+
+def painter(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> CellPainter:
+    """What draws the cells of this map."""
+    return CellPainter(heatmap, canvas, shape)
+
+
+def legend(heatmap: Heatmap, canvas: Canvas, shape: CellShape, indent: int) -> list[Line]:
+    """What the cells mean: the scale, what is off it, and every special kind that occurs."""
+    words = legend_words(heatmap, canvas, shape)
+    bar = scale_bar(heatmap, canvas)
+    narrow = Canvas(max(8, canvas.width - indent), canvas.depth, canvas.ascii)
+    if bar.width + 2 > narrow.width:
+        bar = Line()
+    parts = [(bar.width * "\0", ""), ("  " if bar.width else "", ""), (words, "dim")]
+    lines = narrow.prose([part for part in parts if part[0]])
+    first = Line(" " * indent).join(bar)
+    first.parts += [part for part in lines[0].parts if "\0" not in part[0]]
+    first.width += lines[0].width - bar.width
+    return [first, *(Line(" " * indent).join(line) for line in lines[1:])]
+
+
+def scale_bar(heatmap: Heatmap, canvas: Canvas) -> Line:
+    """The scale from its least to its largest value."""
+    low, high = ends(heatmap)
+    line = Line(low + " ", "dim")
+    if canvas.coloured:
+        for i in range(BAR):
+            line.add(" ", painted(colour(i / (BAR - 1))))
+    else:
+        for mark in canvas.glyphs:
+            line.add(mark)
+    return line.add(" " + high, "dim")
+
+
+def ends(heatmap: Heatmap) -> tuple[str, str]:
+    """The words at both ends of the scale bar."""
+    if heatmap.scale == "rank":
+        return "lowest", "highest"
+    if heatmap.scale == "row":
+        return "0", "row's largest"
+    low, _, rest = description(heatmap).partition(" – ")
+    return low, rest.split(" ")[0]
+
+
+def legend_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
+    """The legend's words after the scale bar."""
+    scale = {"sqrt": "square root"}.get(heatmap.scale, heatmap.scale)
+    parts = [scale]
+    if shape.kind == "digits":
+        parts.append("cells in %")
+    if shape.kind == "half":
+        parts.append("two keys per column")
+    if canvas.depth is Depth.FEW:
+        parts.append("14 shades")
+    if heatmap.sinks.any():
+        parts.append(sink_words(heatmap, canvas, shape))
+    if heatmap.pooled:
+        parts.append(pooled_words(heatmap))
+    present = {State(int(state)) for state in set(heatmap.states.ravel().tolist())}
+    for state in sorted(present - {State.VALUE}):
+        parts.append(mark_words(state, canvas))
+    return ", ".join(parts + list(heatmap.notes))
+
+
+def mark_words(state: State, canvas: Canvas) -> str:
+    """`· masked`, in the glyph or colour that this canvas shows."""
+    mark = MARKS[state]
+    if not canvas.coloured:
+        return f"{mark.ascii if canvas.ascii else mark.glyph} {mark.meaning}"
+    names = {State.ZERO: "brown", State.MASKED: "blank", State.PADDED: "slate",
+             State.NAN: "red", State.CUT: "dark green"}  # fmt: skip
+    return f"{names[state]} {mark.meaning}"
+
+
+def sink_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
+    """Which columns are off the scale, and how they look."""
+    special = [heatmap.keys.special[a] for (a, _), off in
+               zip(heatmap.columns, heatmap.sinks, strict=True) if off]  # fmt: skip
+    what = "special tokens"
+    if not all(special):
+        names = [canvas.token(one, LABEL) for one in heatmap.sink_labels[:3]]
+        popular = "keys that take over 30 %"
+        if any(special):
+            popular = f"special tokens and {popular}"
+        what = f"{popular} ({' '.join(names)})" if names else popular
+    if canvas.coloured:
+        return f"grey = {what}, off the scale"
+    if shape.kind == "digits":
+        return f"{what} are off the scale"
+    return f"digits = tenths to {what}, off the scale"
+
+
+def pooled_words(heatmap: Heatmap) -> str:
+    """How many queries and keys a cell holds, and what it shows of them."""
+    rows = max(b - a for a, b in heatmap.rows)
+    columns = max(b - a for a, b in heatmap.columns)
+    size = f"a cell is up to {rows} queries × {columns} keys"
+    how = "largest weight" if heatmap.pooled == "max" else "sum over keys, mean over queries"
+    return f"{size} ({how})"
+
+
+__all__ = ["header", "key_lines", "label_width", "legend", "number", "painter", "row_label"]
