@@ -137,9 +137,11 @@ class Recorder:
         self._by_caller[running.path, running.caller] = layer
         picked = tuple(self.wanted(layer.place.role, layer.place.layer, heads))
         if picked:
-            maps = source()
-            layer.last_row = last_row(maps, picked)
-            layer.kept = [self._keep(layer.place, maps, e, picked) for e in range(maps.examples)]
+            with torch._C.DisableTorchFunction():  # thousands of our own calls, none to be seen
+                maps = source()
+                layer.last_row = last_row(maps, picked)
+                examples = range(maps.examples)
+                layer.kept = [self._keep(layer.place, maps, one, picked) for one in examples]
 
     def _spans_sequences(self, shape: tuple[int, int, int]) -> bool:
         """Whether these are the sizes of a map over a sequence, perhaps pooled or with slots.

@@ -220,11 +220,12 @@ accuracy when the output of that head is set to zero.
 
 ## Limits
 
-- How the heads divide the work depends on the seed. The bundled model has seed 2, chosen among the
-  seeds 0 to 17. All of them reach an accuracy of 0.999 or more; ten have a head with at least 0.9
-  of [CLS]'s attention on the rationale, in the others the evidence is spread over several heads.
+- How the heads divide the work depends on the seed. The bundled model has seed 5, chosen for its
+  attention among the seeds 0 to 13. All of them reach an accuracy of 0.999 or more; nine
+  have a head with at least 0.9 of [CLS]'s attention on the rationale, in the others the evidence
+  is spread over several heads.
 - Words outside the vocabulary, contractions such as `wasn't`, and texts with two opinions are
-  beyond it. Texts are at most 64 tokens.
+  beyond it, and the label of a text without an opinion means nothing. Texts are at most 64 tokens.
 - Attention on the rationale is a property of this model and its data. It is no evidence that
   attention explains the decisions of other models.
 """
@@ -266,7 +267,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     output = Path(__file__).resolve().parent.parent / "sentiment"
     parser.add_argument("--output", type=Path, default=output, metavar="DIR")
-    parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this long")
     args = parser.parse_args()
