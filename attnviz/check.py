@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,6 +14,8 @@ from attnviz.observe.crosscheck import crosscheck, matters
 from attnviz.observe.engine import observe
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attnviz.models.load import LoadedModel
 
 PADDED = 3  # tokens that padding replaces in the second example

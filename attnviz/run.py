@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
 from attnviz.observe.plan import Plan, expected_sites, human, make_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from transformers import PreTrainedModel
 
     from attnviz.attention.rows import Observer, Site
@@ -46,14 +47,11 @@ def capture(
     selection = Selection.parse(layer=_listed(layers), head=_listed(heads))
     if isinstance(inputs, str):
         from attnviz.inputs.encode import encode
+        from attnviz.models.load import wrap
 
-        if not hasattr(model, "tokenizer"):
-            raise InputError(
-                f"a text needs a tokenizer, and {type(model).__name__} came without one",
-                "load the model with attnviz.load, or pass its tensors",
-            )
-        encoded = encode(model, inputs, pair=pair, target=target)
-        return run(model, encoded, selection, memory)[0]
+        loaded = wrap(model)
+        encoded = encode(loaded, inputs, pair=pair, target=target)
+        return run(loaded, encoded, selection, memory)[0]
     found = captures(model, inputs, selection=selection, memory=memory)
     if len(found) > 1:
         raise InputError(
@@ -168,7 +166,6 @@ def wanted(
     loaded: LoadedModel, inputs: ModelInputs, selection: Selection
 ) -> Callable[[str, int, int], Sequence[int]]:
     """Which heads to observe, as the engine asks: by role, layer and number of heads."""
-    n_layers = loaded.facts.layers or None
     roles = ("self", "encoder", "decoder", "cross")
 
     def wants(role: str, layer: int, n_heads: int) -> Sequence[int]:
@@ -176,7 +173,7 @@ def wanted(
             return ()
         if selection.stack in roles and selection.stack != role:
             return ()
-        return selection.wants(layer, n_layers, n_heads)
+        return selection.wants(layer, None, n_heads)
 
     return wants
 

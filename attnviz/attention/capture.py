@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from attnviz.errors import CaptureError, SelectionError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from attnviz.attention.axis import Axis
@@ -60,8 +60,7 @@ class AttentionStack:
         """Everything kept of one layer. Raises SelectionError when it does not exist."""
         if layer not in self.by_layer:
             raise SelectionError(
-                f"layer {layer} does not exist: stack {self.name} has layers "
-                f"{ranges(self.layers)}"
+                f"layer {layer} does not exist: stack {self.name} has layers {ranges(self.layers)}"
             )
         return self.by_layer[layer]
 

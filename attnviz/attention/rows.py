@@ -70,9 +70,11 @@ class Accumulator(Protocol):
 
 
 class Observer(Protocol):
-    """Says what to keep of every observed site. `passes` is how often it must see the rows."""
+    """Says what to keep of every observed site."""
 
-    passes: int
+    @property
+    def passes(self) -> int:
+        """How many passes over the rows the accumulators need."""
 
     def start(self, site: Site, device: torch.device) -> Accumulator:
         """A fresh accumulator for this site."""

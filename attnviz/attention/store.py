@@ -6,9 +6,8 @@ import dataclasses
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +21,9 @@ from attnviz.attention.capture import (
     Prediction,
 )
 from attnviz.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FORMAT = 1
 KEY = "attnviz"
@@ -71,7 +73,7 @@ def open_capture(path: str | Path) -> Capture:
     if not source.is_file():
         raise InputError(f"no saved capture at {source}", "write one with -o FILE.safetensors")
     try:
-        with safe_open(str(source), framework="np") as file:  # type: ignore[no-untyped-call]
+        with safe_open(str(source), framework="np") as file:
             meta = json.loads((file.metadata() or {}).get(KEY, "null"))
             arrays = {key: file.get_tensor(key) for key in file.keys()} if meta else {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
@@ -148,7 +150,7 @@ def _read_layer(
 
 
 def _read_axis(meta: Mapping[str, Any]) -> Axis:
-    fields = {
+    fields: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in meta.items()
     }
     fields["spans"] = tuple(span and (span[0], span[1]) for span in meta["spans"])

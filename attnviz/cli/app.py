@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -21,7 +22,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog='Start with: attnviz inspect "the film was not good at all"',
 )
-COMMANDS = {"inspect": inspect.inspect, "check": check.check, "models": models.models}
+COMMANDS: dict[str, Callable[..., None]] = {
+    "inspect": inspect.inspect,
+    "check": check.check,
+    "models": models.models,
+}
 for name, command in COMMANDS.items():
     app.command(name)(command)
 

@@ -134,9 +134,7 @@ class Source:
         """Nothing. Raises UsageError unless there is exactly one source."""
         given = [
             name
-            for name, value in (
-                ("TEXT", self.text), ("--file", self.file), ("--texts", self.texts)
-            )
+            for name, value in (("TEXT", self.text), ("--file", self.file), ("--texts", self.texts))
             if value is not None
         ]
         if len(given) != 1:

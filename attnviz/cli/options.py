@@ -32,9 +32,7 @@ TrustRemoteCode = Annotated[
 ]
 Offline = Annotated[
     bool,
-    typer.Option(
-        "--offline", help="Use only what is in the local cache.", rich_help_panel=MODEL
-    ),
+    typer.Option("--offline", help="Use only what is in the local cache.", rich_help_panel=MODEL),
 ]
 Memory = Annotated[
     str | None,
@@ -99,9 +97,7 @@ Layer = Annotated[
 ]
 Head = Annotated[
     str | None,
-    typer.Option(
-        help="Heads: 5, 0-3, L3H7, L3H7,L5H1.", rich_help_panel=SELECT, metavar="HEADS"
-    ),
+    typer.Option(help="Heads: 5, 0-3, L3H7, L3H7,L5H1.", rich_help_panel=SELECT, metavar="HEADS"),
 ]
 Stack = Annotated[
     str | None,
@@ -159,9 +155,7 @@ Top = Annotated[
     typer.Option(min=1, help="Keys listed per query.", rich_help_panel=VIEW, metavar="N"),
 ]
 
-Json = Annotated[
-    bool, typer.Option("--json", help="Print JSON instead.", rich_help_panel=OUTPUT)
-]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.", rich_help_panel=OUTPUT)]
 Format = Annotated[
     Literal["table", "tsv", "csv"],
     typer.Option(help="Print the picture, or its numbers as rows.", rich_help_panel=OUTPUT),
@@ -179,7 +173,9 @@ OutputFile = Annotated[
 Width = Annotated[
     int | None,
     typer.Option(
-        min=20, help="Columns to draw in. Default: the terminal's.", rich_help_panel=OUTPUT,
+        min=20,
+        help="Columns to draw in. Default: the terminal's.",
+        rich_help_panel=OUTPUT,
         metavar="N",
     ),
 ]

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from attnviz.errors import AttnvizError, OutputError
 
@@ -55,11 +55,14 @@ def print_error(error: AttnvizError) -> None:
         print_line(f"hint: {error.hint}", sys.stderr)
 
 
-def print_line(text: str, stream: object) -> None:
-    """One line with everything in it made harmless for a terminal."""
+def print_line(text: str, stream: TextIO) -> None:
+    """The text with everything in it made harmless for a terminal, and a line end."""
     from attnviz.render.terminal.safe import display
 
-    print("\n".join(display(line) for line in text.split("\n")), file=stream)  # type: ignore[arg-type]  # noqa: T201
+    for line in text.split("\n"):
+        body = line.lstrip(" ")
+        shown = display(body) if body else ""
+        stream.write(" " * (len(line) - len(body)) + shown + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -77,7 +80,9 @@ def write_text(path: Path, text: str) -> None:
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror}", "choose another place") from error
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}", "choose another place"
+        ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
 

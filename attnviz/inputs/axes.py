@@ -26,10 +26,11 @@ def axis_of(tokenizer: PreTrainedTokenizerBase, row: Row, texts: Sequence[str]) 
         None if is_special else span for is_special, span in zip(special, row.spans, strict=True)
     )
     segments = closed(row.segments)
+    names = labels(tokenizer, row.ids)
     return Axis(
-        labels=labels(tokenizer, row.ids),
+        labels=names,
         ids=row.ids,
-        words=number_words(texts, spans, special, segments),
+        words=number_words(names, texts, spans, special, segments),
         spans=spans,
         special=special,
         segments=segments,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attnviz.errors import InputError
+from attnviz.models.facts import text_config
 
 if TYPE_CHECKING:
     from attnviz.models.loaded import LoadedModel
@@ -16,8 +17,7 @@ POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_seque
 
 def token_limit(loaded: LoadedModel) -> int | None:
     """The number of tokens that the model has positions for; None when it knows no limit."""
-    config = loaded.model.config
-    text = config.get_text_config()
+    text = text_config(loaded.model.config)
     for name in POSITIONS:
         value = getattr(text, name, None)
         if isinstance(value, int):

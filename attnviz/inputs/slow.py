@@ -12,34 +12,53 @@ if TYPE_CHECKING:
 Span = tuple[int, int]
 
 ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
-# How far ahead a token is looked for when it does not stand right here.
+# How many letters may be passed over for every token that could not be found.
 REACH = 12
 
 
 def locate(labels: Sequence[str], text: str) -> list[Span | None]:
     """Where each label stands in the text, in order; None for one that cannot be found.
 
-    Case and accents may differ. Labels that are bytes of one character share its span.
+    Case and accents may differ. Labels that are bytes of one character share its span. A label
+    that stands for other text (an unknown word) gets what is left between its neighbours.
     """
     letters, places = folded(text)
     spans: list[Span | None] = [None] * len(labels)
-    cursor, number = 0, 0
+    cursor, number, lost = 0, 0, 0
     while number < len(labels):
         stop, wanted = gather(labels, number)
-        cursor = skip_space(letters, cursor)
-        found = letters.find(wanted, cursor, cursor + len(wanted) + REACH) if wanted else -1
+        start = cursor if wanted.isspace() else skip_space(letters, cursor)
+        found = letters.find(wanted, start, start + len(wanted) + lost * REACH) if wanted else -1
         if found >= 0:
             span = (places[found], places[found + len(wanted) - 1] + 1)
             spans[number:stop] = [span] * (stop - number)
-            cursor = found + len(wanted)
+            cursor, lost = found + len(wanted), 0
+        else:
+            lost += 1
         number = stop
-    return spans
+    return between(spans, text)
+
+
+def between(spans: Sequence[Span | None], text: str) -> list[Span | None]:
+    """The spans, where a single unknown one is what its neighbours leave of the text."""
+    out = list(spans)
+    for i, span in enumerate(spans):
+        before = spans[i - 1] if i else (0, 0)
+        after = spans[i + 1] if i + 1 < len(spans) else (len(text), len(text))
+        if span is not None or before is None or after is None:
+            continue
+        gap = text[before[1] : after[0]]
+        if gap.strip():
+            start = before[1] + len(gap) - len(gap.lstrip())
+            out[i] = (start, start + len(gap.strip()))
+    return out
 
 
 def gather(labels: Sequence[str], start: int) -> tuple[int, str]:
     """The label at `start` as folded text; bytes of one character are taken together."""
     if not ESCAPED_BYTES.fullmatch(labels[start]):
-        return start + 1, folded(labels[start])[0].strip() or labels[start]
+        wanted = folded(labels[start])[0]
+        return start + 1, wanted.strip() or wanted
     data, stop = b"", start
     while stop < len(labels) and len(data) < 4 and ESCAPED_BYTES.fullmatch(labels[stop]):
         data += bytes.fromhex(labels[stop].replace("\\x", ""))

@@ -20,34 +20,36 @@ JOINERS = "\u200c\u200d"
 
 
 def number_words(
-    text: Sequence[str],
+    labels: Sequence[str],
+    texts: Sequence[str],
     spans: Sequence[Span | None],
     special: Sequence[bool],
     segments: Sequence[int],
 ) -> tuple[int | None, ...]:
     """The number of each token's word, counted from 0 over all segments; None for special tokens.
 
-    `text[segment]` is what the spans of that segment point into. A token without a span is a word
-    of its own.
+    `texts[segment]` is what the spans of that segment point into. A token without a span is a word
+    of its own; a token of nothing but spaces belongs to the word behind it.
     """
     words: list[int | None] = []
     count = -1
-    before: tuple[int, Span] | None = None
-    for span, is_special, segment in zip(spans, special, segments, strict=True):
+    before: tuple[int, Span | None] | None = None
+    after_space = False
+    for label, span, is_special, segment in zip(labels, spans, special, segments, strict=True):
+        if is_special or (before is not None and before[0] != segment):
+            before, after_space = None, False
         if is_special:
             words.append(None)
-            before = None
             continue
-        here = (segment, span) if span is not None else None
-        joined = (
+        joined = after_space or (
             before is not None
-            and here is not None
-            and before[0] == segment
-            and continues(text[segment], before[1], here[1])
+            and before[1] is not None
+            and span is not None
+            and continues(texts[segment], before[1], span)
         )
         count += not joined
         words.append(count)
-        before = here
+        before, after_space = (segment, span), not label.strip(" ")
     return tuple(words)
 
 

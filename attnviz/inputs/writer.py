@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attnviz.inputs.text import Text
     from attnviz.models.loaded import LoadedModel
 
-NO_TARGET = "no target was given: the decoder has read nothing but its start token"
+NO_TARGET = "no target was given: only the encoder is shown; --target TEXT adds the decoder"
 
 
 @dataclass(frozen=True)

@@ -56,4 +56,3 @@ class Queries:
     def rows(self, block: RowBlock) -> Tensor:
         """Which rows of the block are counted."""
         return self.counted[block.start : block.stop]
-

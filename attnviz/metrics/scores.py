@@ -7,7 +7,6 @@ Every score is a mean over the counted queries (see `queries`). Sources: METRICS
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,8 @@ import torch
 from attnviz.metrics.queries import Queries
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from attnviz.attention.rows import Accumulator, RowBlock, Site
@@ -83,7 +84,7 @@ class _Masses:
 
     def _diagonals(self, weights: Tensor, allowed: Tensor, start: int) -> None:
         for name, offset in OFFSETS.items():
-            rows, keys = diagonal(weights.shape[1], weights.shape[2], start, offset, weights.device)
+            rows, keys = diagonal(weights, start, offset)
             self.diagonals[name] += weights[:, rows, keys].sum(dim=1)
             self.diagonal_rows[name] += int(allowed[rows, keys].sum())
 
@@ -159,7 +160,7 @@ class _Content:
         self.columns[:, :width] += weights.sum(dim=1)
         self.looked[:width] += allowed.sum(dim=0)
         for offset, total in self.offsets.items():
-            rows, keys = diagonal(*weights.shape[1:], block.start, offset, weights.device)
+            rows, keys = diagonal(weights, block.start, offset)
             total += weights[:, rows, keys].sum(dim=1)
             self.cells[offset] += int(allowed[rows, keys].sum())
 
@@ -171,14 +172,14 @@ class _Content:
         floor = 1 / allowed.sum(dim=-1).clamp_min(1)
         expected = torch.maximum(expected, floor[None, :, None])
         for offset, total in self.offsets.items():
-            rows, keys = diagonal(*weights.shape[1:], block.start, offset, weights.device)
+            rows, keys = diagonal(weights, block.start, offset)
             own = weights[:, rows, keys]
             mean = (total[:, None] - own) / max(1, self.cells[offset] - 1)
             expected[:, rows, keys] = torch.maximum(expected[:, rows, keys], mean)
         excess = (weights - expected).clamp_min_(0)
         excess = excess.masked_fill_(~(self.eligible[:width] & allowed), 0)
         if not self.site.cross:
-            rows, keys = diagonal(*weights.shape[1:], block.start, 0, weights.device)
+            rows, keys = diagonal(weights, block.start, 0)
             excess[:, rows, keys] = 0
         counted = self.queries.rows(block)
         self.total += excess[:, counted].sum(dim=(1, 2))
@@ -200,11 +201,9 @@ class _Content:
         return {"score.content": self.total / rows, "links": torch.cat(self.links)}
 
 
-def diagonal(
-    rows: int, width: int, start: int, offset: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """The cells of a block of rows with this query − key: (row indices, key indices)."""
-    row = torch.arange(rows, device=device)
+def diagonal(weights: Tensor, start: int, offset: int) -> tuple[Tensor, Tensor]:
+    """The cells with this query − key, of rows from `start` on: (row indices, key indices)."""
+    row = torch.arange(weights.shape[1], device=weights.device)
     key = row + start - offset
-    inside = (key >= 0) & (key < width)
+    inside = (key >= 0) & (key < weights.shape[2])
     return row[inside], key[inside]

@@ -16,16 +16,17 @@ LAYERS = ("decoder_layers", "num_decoder_layers", "num_hidden_layers", "num_laye
 HEADS = ("decoder_attention_heads", "num_attention_heads", "num_heads", "n_head", "n_heads")
 
 
-def describe(model: PreTrainedModel, source: Source | None = None) -> ModelFacts:
-    """The facts of a loaded model; the revision only where it came from the Hub."""
+def describe(
+    model: PreTrainedModel, source: Source | None = None, commit: str | None = None
+) -> ModelFacts:
+    """The facts of a loaded model. `commit` is that of the Hub, where it came from there."""
     config = model.config
-    commit = getattr(config, "_commit_hash", None)
     main = main_config(config)
     name = source.display if source else str(getattr(config, "name_or_path", "")).rsplit("/")[-1]
     return ModelFacts(
         name=name or type(model).__name__,
         architecture=type(model).__name__,
-        revision=commit[:7] if commit and source and source.kind == "hub" else None,
+        revision=commit[:7] if commit else None,
         layers=number(main, LAYERS),
         heads=number(main, HEADS),
         parameters=model.num_parameters(),
@@ -37,15 +38,27 @@ def describe(model: PreTrainedModel, source: Source | None = None) -> ModelFacts
 
 def main_config(config: PreTrainedConfig) -> Any:
     """The config of the stack shown first: the decoder's, or the text part's of nested ones."""
-    if getattr(config, "is_encoder_decoder", False) and hasattr(config, "decoder"):
-        return config.decoder
-    return config.get_text_config(decoder=True)
+    if getattr(config, "is_encoder_decoder", False):
+        own = getattr(config, "decoder", None)
+        return own if hasattr(own, "model_type") else config
+    return text_config(config)
+
+
+def text_config(config: PreTrainedConfig) -> Any:
+    """The config of the part that reads text; the whole one when several parts do."""
+    try:
+        return config.get_text_config()
+    except ValueError:
+        return config
 
 
 def number(config: Any, names: tuple[str, ...]) -> int:
     """The first of these attributes that is a number; the largest of a list; else 0."""
     for name in names:
-        value = getattr(config, name, None)
+        try:
+            value = getattr(config, name, None)
+        except RuntimeError:  # transformers: the value differs from layer to layer
+            continue
         if isinstance(value, (list, tuple)) and value and all(isinstance(n, int) for n in value):
             return int(max(value))
         if isinstance(value, int) and value > 0:

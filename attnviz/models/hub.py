@@ -9,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from attnviz.errors import ModelError
+from attnviz.models.tokenizer import has_files
 
 PROBE_SECONDS = 3.0
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -21,22 +22,34 @@ def is_offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def is_cached(repo: str, revision: str | None) -> bool:
-    """Whether a config and weights of this revision are in the cache."""
+def snapshot(repo: str, revision: str | None) -> Path | None:
+    """The folder of the cache that holds this revision; its name is the commit."""
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(repo, "config.json", revision=revision)
-    if not isinstance(config, str):
+    return Path(config).parent if isinstance(config, str) else None
+
+
+def is_whole(repo: str, revision: str | None) -> bool:
+    """Whether config, weights and tokenizer of this revision are in the cache."""
+    folder = snapshot(repo, revision)
+    if folder is None or not has_files(folder):
         return False
-    return any(True for pattern in WEIGHTS for _ in Path(config).parent.glob(pattern))
+    return any(True for pattern in WEIGHTS for _ in folder.glob(pattern))
 
 
-def require_hub(repo: str) -> None:
-    """Raise ModelError at once when the Hub does not answer; its own client retries for long."""
+def page(repo: str, part: str = "") -> str:
+    """The address of a repository on the Hub."""
     from huggingface_hub import constants
 
-    if not reachable(constants.ENDPOINT):
-        raise not_cached(repo, f"{constants.ENDPOINT} cannot be reached")
+    return f"{constants.ENDPOINT}/{repo}{part}"
+
+
+def is_reachable() -> bool:
+    """Whether the Hub answers soon; its own client would retry for long."""
+    from huggingface_hub import constants
+
+    return reachable(constants.ENDPOINT)
 
 
 def not_cached(repo: str, why: str) -> ModelError:

@@ -23,10 +23,11 @@ class Spelling:
 
     `bytes`: every character stands for one byte (byte-level BPE). `spaces`: the mark U+2581 is a
     space. `prefix` marks tokens that continue a word (`##`), `suffix` those that end one (`</w>`)
-    or that do not (`@@`).
+    or that do not (`@@`). `raw`: a single character is the byte of its number (ByT5).
     """
 
     bytes: bool = False
+    raw: bool = False
     spaces: bool = False
     prefix: str = ""
     suffix: str = ""
@@ -56,6 +57,8 @@ def label(token: str, spelling: Spelling) -> str:
         text = text.removeprefix(spelling.prefix)
     if spelling.bytes:
         text = from_bytes(text)
+    elif spelling.raw and len(text) == 1 and ord(text) < 256:
+        text = text if ord(text) < 128 else f"\\x{ord(text):02x}"
     elif found := BYTE_TOKEN.fullmatch(text):
         value = int(found[1], 16)
         text = chr(value) if value < 128 else f"\\x{value:02x}"
@@ -123,7 +126,8 @@ def slow_spelling(tokenizer: PreTrainedTokenizerBase) -> Spelling:
         )
     return Spelling(
         bytes=hasattr(tokenizer, "byte_decoder"),
-        spaces=hasattr(tokenizer, "sp_model"),
+        raw=hasattr(tokenizer, "_utf_vocab_size"),
+        spaces=True,
         prefix="##" if pieces else "",
         suffix=suffix,
     )

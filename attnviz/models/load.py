@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import AttnvizError, ModelError
@@ -15,7 +15,7 @@ from attnviz.models.loaded import LoadedModel as LoadedModel
 from attnviz.models.quiet import quiet
 from attnviz.models.resolve import resolve
 from attnviz.models.tokenizer import load_tokenizer
-from attnviz.models.translate import is_missing, translate
+from attnviz.models.translate import MissingError, translate
 
 if TYPE_CHECKING:
     import torch
@@ -45,6 +45,14 @@ class Request:
             "local_files_only": self.local_only,
         }
 
+    @property
+    def commit(self) -> str | None:
+        """The commit that was loaded, of a model from the Hub."""
+        if self.source.kind != "hub":
+            return None
+        folder = hub.snapshot(self.source.path_or_id, self.revision)
+        return folder.name if folder else None
+
 
 def load(
     name: str | None = None,
@@ -66,20 +74,23 @@ def load(
         raise ModelError(f"{source.name} has no revisions: it is a folder", "leave --revision out")
     offline = offline or hub.is_offline()
     place, number_format = pick_device(device), pick_dtype(dtype)
+    here = Request(source, revision, trust_remote_code, local_only=True)
+    anywhere = replace(here, local_only=False)
     if source.kind != "hub":
-        local_only = offline or not trust_remote_code
-        request = Request(source, revision, trust_remote_code, local_only)
+        request = anywhere if trust_remote_code and not offline else here
         return attempt(request, place, number_format, progress)
-    if offline or hub.is_cached(source.path_or_id, revision):
-        request = Request(source, revision, trust_remote_code, local_only=True)
+    if offline or hub.is_whole(source.path_or_id, revision):
         try:
-            return attempt(request, place, number_format, progress)
-        except ModelError as error:
-            if offline or not is_missing(error):
+            return attempt(here, place, number_format, progress)
+        except MissingError:
+            if offline:
                 raise
-    hub.require_hub(source.path_or_id)
-    request = Request(source, revision, trust_remote_code, local_only=False)
-    return attempt(request, place, number_format, progress)
+    if hub.is_reachable():
+        return attempt(anywhere, place, number_format, progress)
+    try:
+        return attempt(here, place, number_format, progress)
+    except MissingError as error:
+        raise hub.not_cached(source.path_or_id, "the Hub cannot be reached") from error
 
 
 def attempt(
@@ -97,7 +108,7 @@ def attempt(
     except AttnvizError:
         raise
     except Exception as error:
-        translated = translate(error, request.source, offline=request.local_only)
+        translated = translate(error, request.source, request.revision, request.local_only)
         if translated is None:
             raise
         raise translated from error
@@ -124,7 +135,7 @@ def read(request: Request, place: torch.device, number_format: torch.dtype | str
     notes = [*head_notes(model, architecture_of(config)), *untrained_notes(untrained)]
     if tokenizer is None:
         notes.append(f"{request.source.display} has no tokenizer: it takes tensors only")
-    facts = describe(model, request.source)
+    facts = describe(model, request.source, request.commit)
     return LoadedModel(model, tokenizer, facts, request.source, untrained, tuple(notes))
 
 

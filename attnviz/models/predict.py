@@ -26,10 +26,9 @@ def predict(loaded: LoadedModel, outputs: Any, inputs: ModelInputs, example: int
     task = task_of(loaded, outputs)
     if task is None:
         return Prediction(note=NO_HEAD)
-    if head := untrained_head(loaded):
-        return Prediction(
-            task, note=f"No prediction: {head} of the task head is not in the checkpoint."
-        )
+    if loaded.untrained:
+        note = f"No prediction: {loaded.untrained[0]} is not in the checkpoint."
+        return Prediction(task, note=note)
     if loaded.tokenizer is None and task in ("next token", "next target token", "masked token"):
         return Prediction(task, note="No prediction: without a tokenizer tokens have no names.")
     return answer(task, loaded, outputs, inputs, example)
@@ -65,9 +64,3 @@ def logits_of(outputs: Any) -> Any:
         if getattr(outputs, name, None) is not None:
             return getattr(outputs, name)
     return None
-
-
-def untrained_head(loaded: LoadedModel) -> str:
-    """The first weight outside the base model that was set at random; empty when none was."""
-    base = f"{loaded.model.base_model_prefix}."
-    return next((name for name in loaded.untrained if not name.startswith(base)), "")

@@ -25,7 +25,7 @@ def resolve(name: str | None = None) -> Source:
         name = os.environ.get(MODEL_VARIABLE) or DEFAULT_MODEL
     if name.startswith("sample:"):
         return sample_source(name)
-    if name and (name.startswith((".", "/", "~")) or Path(name).exists()):
+    if name.startswith((".", "/", "~")) or os.path.exists(name):  # noqa: PTH110 Path.exists raises
         return local_source(name)
     return hub_source(name)
 
@@ -44,8 +44,8 @@ def sample_source(name: str) -> Source:
 
 def local_source(name: str) -> Source:
     """The folder `name`, which must look like a saved model."""
-    path = Path(name).expanduser()
-    if not path.exists():
+    path = Path(os.path.expanduser(name))  # noqa: PTH111 Path.expanduser raises
+    if not os.path.exists(path):  # noqa: PTH110
         raise ModelError(f"{name} does not exist", "give a folder with a config.json, or a Hub id")
     if not path.is_dir():
         raise ModelError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-EXAMPLE = "the soup was warm and the waiter was not rude ."
+EXAMPLE = "The service was not bad and the music was lovely."
 
 
 @dataclass(frozen=True)

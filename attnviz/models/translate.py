@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from typing import TYPE_CHECKING
 
 from attnviz.errors import ModelError
-from attnviz.models.hub import not_cached
+from attnviz.models.hub import not_cached, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +17,7 @@ if TYPE_CHECKING:
 
 
 class MissingError(ModelError):
-    """A file of a model is not in the local cache."""
-
-
-def is_missing(error: ModelError) -> bool:
-    """Whether fetching from the Hub could help."""
-    return isinstance(error, MissingError)
+    """A file of a model is not here: fetching it from the Hub could help."""
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -34,18 +30,22 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def translate(error: Exception, source: Source, *, offline: bool = False) -> ModelError | None:
+def translate(
+    error: Exception, source: Source, revision: str | None = None, offline: bool = False
+) -> ModelError | None:
     """The ModelError that says it plainly; None for an error that nobody foresaw."""
     errors = list(chain(error))
     return (
-        from_hub(errors, source, offline)
+        from_hub(errors, source, revision, offline)
         or from_memory(errors, source)
         or from_files(errors, source)
         or from_code(errors, source)
     )
 
 
-def from_hub(errors: list[BaseException], source: Source, offline: bool) -> ModelError | None:
+def from_hub(
+    errors: list[BaseException], source: Source, revision: str | None, offline: bool
+) -> ModelError | None:
     """Errors of the Hub client, which knows best why a download failed."""
     from huggingface_hub import errors as hub
 
@@ -57,7 +57,7 @@ def from_hub(errors: list[BaseException], source: Source, offline: bool) -> Mode
     if any_of(hub.GatedRepoError):
         return ModelError(
             f"{name} is gated: its owner must grant you access",
-            f"ask for it at https://huggingface.co/{name}, then run: hf auth login",
+            f"ask for it at {page(name)}, then run: hf auth login",
         )
     if any_of(hub.RepositoryNotFoundError):
         return ModelError(
@@ -66,8 +66,8 @@ def from_hub(errors: list[BaseException], source: Source, offline: bool) -> Mode
         )
     if any_of(hub.RevisionNotFoundError):
         return ModelError(
-            f"{name} has no such revision",
-            f"the revisions are listed at https://huggingface.co/{name}/commits",
+            f"{name} has no revision {revision}",
+            f"its branches, tags and commits are listed at {page(name, '/commits')}",
         )
     if any_of(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled):
         why = "nothing is fetched while offline" if offline else "the Hub cannot be reached"
@@ -104,8 +104,8 @@ def from_files(errors: list[BaseException], source: Source) -> ModelError | None
     name = source.name
     again = "copy or download the model again"
     text = " ".join(str(one) for one in errors)
-    damaged = r"PytorchStreamReader|invalid load key|Ran out of input|unpickling|HeaderTooLarge"
-    if any(isinstance(one, SafetensorError) for one in errors) or re.search(damaged, text):
+    broken = (SafetensorError, pickle.UnpicklingError, EOFError)
+    if any(isinstance(one, broken) for one in errors) or "PytorchStreamReader" in text:
         return ModelError(f"the weights of {name} are damaged: {first_line(errors[-1])}", again)
     if "no file named" in text or "does not appear to have" in text:
         if "model.safetensors" in text or "pytorch_model.bin" in text:

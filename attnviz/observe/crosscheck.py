@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from attnviz.attention.capture import Check
 from attnviz.observe.engine import Layer, observe
@@ -45,9 +46,7 @@ def crosscheck(
     torch.manual_seed(0)
     with torch.no_grad():
         plain = model(**tensors)
-    same = all(
-        torch.equal(a, b) for a, b in zip(flat(seen.outputs), flat(plain), strict=True)
-    )
+    same = all(torch.equal(a, b) for a, b in zip(flat(seen.outputs), flat(plain), strict=True))
     own = [layer for layer in seen.layers if layer.kept]
     return [
         Check(f"outputs unchanged, {what}", same, "bit-identical" if same else "they differ"),
@@ -123,14 +122,15 @@ def eager_twin(model: PreTrainedModel) -> PreTrainedModel:
     config = copy.deepcopy(model.config)
     config._attn_implementation = "eager"
     with torch.device("meta"):
-        twin = type(model)(config)
+        twin: PreTrainedModel = type(model)(config)
     twin.load_state_dict(model.state_dict(), assign=True, strict=False)
     own = dict(model.named_buffers())
     for name, _ in list(twin.named_buffers()):
         parent, _, leaf = name.rpartition(".")
         twin.get_submodule(parent)._buffers[leaf] = own[name]
     twin.tie_weights()
-    return twin.eval()
+    nn.Module.eval(twin)
+    return twin
 
 
 def matters(

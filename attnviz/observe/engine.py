@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
+from torch import nn
 
 from attnviz.attention.axis import Axis, slots
 from attnviz.attention.capture import AttentionStack, LayerAttention
@@ -21,7 +21,7 @@ from attnviz.observe.plan import block_rows
 from attnviz.observe.walk import ModuleWalk
 
 if TYPE_CHECKING:
-    from torch import nn
+    import numpy as np
     from transformers import PreTrainedModel
 
     from attnviz.attention.rows import Accumulator, Observer
@@ -278,7 +278,7 @@ def observe(
     """
     recorder = Recorder(model, sources, targets, observers, wanted)
     training = model.training
-    model.eval()
+    nn.Module.eval(model)
     try:
         with ExitStack() as stack:
             stack.enter_context(torch.no_grad())

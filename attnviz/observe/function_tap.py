@@ -6,7 +6,6 @@ A torch function mode sees `softmax`, `scaled_dot_product_attention` and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,8 +17,11 @@ from attnviz.observe.layouts import windowed
 from attnviz.observe.source import FunctionSource, Mask, TensorSource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from attnviz.observe.interface_tap import Watcher
     from attnviz.observe.walk import ModuleWalk
+
 
 class FunctionTap(TorchFunctionMode):
     """Reports attention computed by plain torch calls to a watcher.

@@ -8,7 +8,6 @@ unless the current context has an active tap.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from attnviz.observe.source import FunctionSource, Mask
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import torch
     from torch import nn
 
@@ -28,7 +29,8 @@ class Watcher(Protocol):
     """Takes the attention calls that the taps see.
 
     `source` is a function that makes the MapSource: a call that nobody asks for costs nothing.
-    `shape` is (heads, queries, keys), `module` the caller where it is known. While `paused`, calls belong to an attention function that is already reported, or to us.
+    `shape` is (heads, queries, keys), `module` the caller where it is known. While `paused`, calls
+    belong to an attention function that is already reported, or to us.
     """
 
     paused: bool
@@ -67,7 +69,7 @@ def _install() -> None:
             return real
         return functools.partial(_observed, real, default, attn_implementation or "eager")
 
-    AttentionInterface.get_interface = get_interface
+    setattr(AttentionInterface, "get_interface", get_interface)  # noqa: B010
 
 
 def _observed(

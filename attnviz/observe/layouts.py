@@ -9,12 +9,13 @@ Both pad the sequence to whole windows.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+
     from torch import Tensor
 
 Dense = tuple[tuple[int, int, int], "Callable[[], Tensor]"]

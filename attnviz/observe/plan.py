@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
 UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -70,7 +71,7 @@ def read(config: Any, names: Sequence[str]) -> int:
     for name in names:
         value = getattr(config, name, None)
         if isinstance(value, (list, tuple)) and value and all(isinstance(v, int) for v in value):
-            return max(value)
+            return int(max(value))
         if isinstance(value, int):
             return value
     return 0

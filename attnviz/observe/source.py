@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from torch import Tensor, nn
 
 PROBES = 4  # rows on which the fast path must agree with the model's own function
@@ -99,13 +100,16 @@ class Mask:
             found: Tensor = given.mask_mod(b, h, queries, keys)
             return found.expand(stop - start, width)[None]
         if given.ndim == 2:
-            return given[example, None, None, :width].bool()
+            padding: Tensor = given[example, None, None, :width]
+            return padding.bool()
         one: Tensor = given[min(example, given.shape[0] - 1)]
         if one.ndim == 2:
             one = one[None]
         if one.shape[-2] > 1:
             one = one[:, start:stop]
-        return one[..., :width] if one.shape[-1] > 1 else one.expand(*one.shape[:-1], width)
+        if one.shape[-1] == 1:
+            return one.expand(*one.shape[:-1], width)
+        return one[..., :width]
 
 
 def lowest(dtype: torch.dtype) -> float:

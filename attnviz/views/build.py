@@ -76,8 +76,8 @@ def build(
     """
     asked = request(capture, selection or Selection(), look or Look())
     parts = _parts(asked, view)
-    first = view == "auto" and not asked.selection.names_heads
     prediction = capture.prediction
+    first = view == "auto" and any(isinstance(part, HeadGrid) for part in parts)
     shown = prediction.items or prediction.note
     return FirstScreen(
         facts=facts_of(capture),

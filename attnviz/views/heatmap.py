@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.views.patterns import POPULAR
+from attnviz.views.patterns import popular_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +83,7 @@ def sink_columns(layer: LayerAttention, head: int) -> np.ndarray:
     special = np.array(layer.keys.special, bool)
     means = layer.kept.get("column_means")
     if means is not None:
-        special |= np.nan_to_num(means[layer.heads.index(head)]) > POPULAR
+        special |= popular_keys(means[layer.heads.index(head)], layer.keys)
     return np.asarray(special & ~np.array(layer.keys.padding, bool))
 
 

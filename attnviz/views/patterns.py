@@ -112,6 +112,12 @@ def special_name(keys: Axis, popular: tuple[int, float] | None) -> str:
     return labels.pop() if len(labels) == 1 else "special"
 
 
+def popular_keys(column_means: np.ndarray, keys: Axis) -> np.ndarray:
+    """Bool (keys,): the tokens of the text that average more than 0.3 of the attention."""
+    ordinary = np.array([is_ordinary(keys, key) for key in range(len(keys))], bool)
+    return np.asarray(ordinary & (np.nan_to_num(column_means) > POPULAR))
+
+
 def is_ordinary(keys: Axis, key: int) -> bool:
     """Whether a key is a token of the text, and one of several that heads could look at."""
     return not keys.special[key] and len(keys) > 2 / POPULAR

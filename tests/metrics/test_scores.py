@@ -128,9 +128,7 @@ def test_links_name_the_key_with_the_largest_excess() -> None:
 
 
 def test_special_and_punctuation_are_columns_and_no_queries() -> None:
-    axis = Axis(
-        labels=("[CLS]", "a", ",", "b", "[SEP]"), special=(True, False, False, False, True)
-    )
+    axis = Axis(labels=("[CLS]", "a", ",", "b", "[SEP]"), special=(True, False, False, False, True))
     maps = np.tile([0.1, 0.2, 0.3, 0.15, 0.25], (5, 1))
     maps[0] = [1, 0, 0, 0, 0]
     found = scores(maps, queries=axis)
@@ -154,7 +152,9 @@ def test_padding_changes_nothing(side: str, causal: bool) -> None:
     flags[inside] = False
     axis = tokens(size + extra, padding=tuple(flags.tolist()))
     observers = [Masses(), Content()]
-    plain = observed(maps, observers, allowed=np.tril(np.ones((size, size), bool)) if causal else None)
+    plain = observed(
+        maps, observers, allowed=np.tril(np.ones((size, size), bool)) if causal else None
+    )
     other = observed(padded, observers, allowed=mask, queries=axis)
     for name in plain:
         if name.startswith("score."):
@@ -213,9 +213,7 @@ def test_content_equals_its_definition() -> None:
             expected = max(np.mean(column), 1 / size)
             if abs(i - j) <= 4:
                 same = [
-                    maps[r, r - (i - j)]
-                    for r in range(size)
-                    if 0 <= r - (i - j) < size and r != i
+                    maps[r, r - (i - j)] for r in range(size) if 0 <= r - (i - j) < size and r != i
                 ]
                 expected = max(expected, np.mean(same)) if same else expected
             total += max(0.0, maps[i, j] - expected)

@@ -67,7 +67,7 @@ class Line:
             parts.pop()
         if parts and not has_background(parts[-1].style):
             parts[-1] = Segment(parts[-1].text.rstrip(" "), parts[-1].style)
-        yield from parts
+        yield from Segment.simplify(parts)
 
 
 def has_background(style: Style | None) -> bool:
@@ -97,6 +97,11 @@ class Canvas:
         return self.depth is not Depth.NONE
 
     @property
+    def halves(self) -> bool:
+        """Whether one character can show two colours."""
+        return self.coloured and not self.ascii
+
+    @property
     def glyphs(self) -> str:
         """The glyph ramp."""
         return ASCII if self.ascii else BLOCKS
@@ -104,7 +109,11 @@ class Canvas:
     def token(self, label: str, width: int | None = None) -> str:
         """A label made safe, in at most `width` cells."""
         shown = display(label, self.ascii)
-        return shown if width is None else fit(shown, width, "~" if self.ascii else "…")
+        return shown if width is None else self.cut(shown, width)
+
+    def cut(self, shown: str, width: int) -> str:
+        """A safe text in at most `width` cells, an ellipsis at its end where it is longer."""
+        return fit(self.text(shown), width, "~" if self.ascii else "…")
 
     def cell(self, label: str, width: int) -> str:
         """A label made safe, in exactly `width` cells."""
@@ -119,9 +128,14 @@ class Canvas:
             words = words.replace(mark, plain)
         return words
 
-    def prose(self, parts: Iterable[tuple[str, str]], indent: int = 0) -> list[Line]:
-        """Lines of (words, style), broken between words where they do not fit."""
-        lines = [Line()]
+    def prose(
+        self, parts: Iterable[tuple[str, str]], indent: int = 0, start: Line | None = None
+    ) -> list[Line]:
+        """Lines of (words, style), broken between words where they do not fit.
+
+        The first line goes on where `start` ends; the others begin at `indent`.
+        """
+        lines = [start or Line()]
         room = max(1, self.width)
         for words, style in parts:
             for piece in _pieces(self.text(words), room - indent):

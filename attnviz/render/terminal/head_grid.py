@@ -55,7 +55,7 @@ def head_grid(grid: HeadGrid, canvas: Canvas) -> Iterator[Line]:
     left = max((len(f"L{layer}") for layer, _ in grid.rows), default=2) + 2
     rung = pick(grid, canvas, left)
     yield from heading(grid, canvas, rung.width >= 8)
-    if canvas.coloured and len(grid.heads) > TOO_MANY:
+    if canvas.halves and len(grid.heads) > TOO_MANY:
         yield from half_blocks(grid, canvas, left)
         yield from ranking(grid, canvas, left)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnviz.render.terminal.canvas import Canvas, Line
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from attnviz.views.patterns import Head
 
 Panel = tuple["Head", "Heatmap"]
-LEAST, GAP, MOST_ROWS = 8, 2, 48
-TARGET = 24  # columns that a panel should have
+GAP, LEAST, MOST = 2, 8, 40  # columns between panels, and of a panel
+MOST_ROWS = 24  # lines of a panel
 LABEL = 10
 
 
@@ -30,6 +30,7 @@ class PanelShape:
 
     across: int
     width: int
+    rows: int
     cell: CellShape
     stacked: bool  # two queries in the halves of one line
     label: int
@@ -43,7 +44,7 @@ def head_maps(view: HeadMaps, canvas: Canvas) -> Iterator[Line]:
     if not view.maps:
         return
     shape = panel_shape(view, canvas)
-    panels = [(head, small(one, shape)) for head, one in view.maps]
+    panels = on_one_scale([(head, small(one, shape)) for head, one in view.maps])
     for start in range(0, count, shape.across):
         yield from band(panels[start : start + shape.across], canvas, shape)
         yield Line()
@@ -62,27 +63,43 @@ def panel_shape(view: HeadMaps, canvas: Canvas) -> PanelShape:
     """How to lay the panels out in this width."""
     rows = max(one.shape[0] for _, one in view.maps)
     columns = max(one.shape[1] for _, one in view.maps)
-    per_layer = max(sum(a.layer == b.layer for a, _ in view.maps) for b, _ in view.maps[:1])
-    whole = per_layer if len(view.maps) > per_layer > 1 else len(view.maps)
-    label = LABEL if rows <= MOST_ROWS // 2 and canvas.width >= 40 else 0
+    label = LABEL if rows <= MOST_ROWS and canvas.width >= 40 else 0
     room = canvas.width - label + GAP
-    across = whole
-    if room // whole - GAP < min(LEAST, columns):
-        across = max(1, min(whole, room // (min(columns, TARGET) + GAP)))
-        lines = -(-whole // across)
-        across = -(-whole // lines)
+    across, factor = arrangement(view, room, columns)
     width = max(1, room // across - GAP)
-    if columns * 2 <= width and rows <= MOST_ROWS // 2:
-        return PanelShape(across, width, CellShape("shade", 2), False, label)
-    if not canvas.coloured or (columns <= width and rows <= MOST_ROWS // 2):
-        return PanelShape(across, width, CellShape("shade", 1), False, label)
-    return PanelShape(across, width, CellShape("shade", 1), True, 0)
+    if factor == 1 and columns * 2 <= width and rows <= MOST_ROWS:
+        return PanelShape(across, columns * 2, rows, CellShape("shade", 2), False, label)
+    stacked = canvas.halves and rows > MOST_ROWS
+    most = MOST_ROWS * (2 if stacked else 1)
+    wanted = -(-rows // factor) if stacked else rows
+    label = 0 if stacked else label
+    return PanelShape(across, width, min(wanted, most), CellShape("shade", 1), stacked, label)
+
+
+def arrangement(view: HeadMaps, room: int, columns: int) -> tuple[int, int]:
+    """(panels per line, keys per cell): a layer on one line where its panels stay wide enough."""
+    first = view.maps[0][0].layer
+    per_layer = sum(head.layer == first for head, _ in view.maps)
+    several = len(view.maps) > per_layer > 1
+    wanted = per_layer if several else len(view.maps)
+    widest = room // wanted - GAP
+    if widest >= min(columns, LEAST) and (several or columns <= widest):
+        return wanted, -(-columns // min(columns, widest))
+    factor = -(-columns // min(MOST, max(1, room - GAP)))
+    across = max(1, min(wanted, room // (-(-columns // factor) + GAP)))
+    lines = -(-wanted // across)
+    return -(-wanted // lines), factor
 
 
 def small(one: Heatmap, shape: PanelShape) -> Heatmap:
     """The map pooled to a panel."""
-    rows = 2 * MOST_ROWS // 2 if shape.stacked else MOST_ROWS // 2
-    return pooled(one, rows, max(1, shape.width // shape.cell.width))
+    return pooled(one, shape.rows, max(1, shape.width // shape.cell.width))
+
+
+def on_one_scale(panels: Sequence[Panel]) -> list[Panel]:
+    """The panels with the largest value of all as the end of each one's scale."""
+    vmax = max(one.vmax for _, one in panels)
+    return [(head, replace(one, vmax=vmax)) for head, one in panels]
 
 
 def band(panels: Sequence[Panel], canvas: Canvas, shape: PanelShape) -> Iterator[Line]:

@@ -82,7 +82,7 @@ def scores(screen: HeadScreen) -> str:
     """The head's pattern and scores in words."""
     names = {"content": "content", "previous": "previous", "next": "next", "self": "self",
              "special": "special tokens", "first": "first token",
-             "punctuation": "punctuation", "normalized_entropy": "entropy of 1"}  # fmt: skip
+             "punctuation": "punctuation", "normalized_entropy": "relative entropy"}  # fmt: skip
     found = [f"{words} {screen.head.score(name):.2f}" for name, words in names.items()
              if screen.head.score(name) >= 0.005]  # fmt: skip
     return " · ".join(found)
@@ -93,7 +93,7 @@ def layout(small: Heatmap, table: AlignmentTable | None, canvas: Canvas) -> Layo
     rows, columns = small.shape
     room = canvas.width - label_width(small, canvas)
     cells = [*wide_cells(small, canvas), DIGITS]
-    narrow = [SQUARE, NARROW, HALF] if canvas.coloured else [SQUARE, NARROW]
+    narrow = [SQUARE, NARROW, HALF] if canvas.halves else [SQUARE, NARROW]
     below = next((c for c in [*cells, *narrow] if c.columns(columns) <= room), narrow[-1])
     joined = table is not None and not small.pooled and rows <= MOST_ROWS
     if table is None or not joined:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from attnviz.render.terminal.canvas import Canvas, Depth, Line, painted
-from attnviz.render.terminal.cells import MARKS, CellPainter, CellShape, centred
+from attnviz.render.terminal.cells import MARKS, CellShape, centred
 from attnviz.render.terminal.ramps import colour
 from attnviz.views.heatmap import Heatmap, State
 from attnviz.views.scales import description, number
@@ -68,11 +68,9 @@ def row_label(heatmap: Heatmap, i: int, canvas: Canvas, width: int) -> Line:
     line = Line(row_index(heatmap, i).rjust(index_width(heatmap)) + " ", "dim")
     if mark_width(axis):
         line.add(segment_name(axis.segments[first]) + " ", "cyan")
-    text = axis.labels[first]
-    more = "…" if last - first > 1 else ""
-    room = max(1, width - 1 - line.width - len(more))
+    text = canvas.token(axis.labels[first]) + ("…" if last - first > 1 else "")
     style = "dim" if axis.special[first] or axis.padding[first] else ""
-    line.add(canvas.token(text, room) + canvas.text(more), style)
+    line.add(canvas.cut(text, max(1, width - 1 - line.width)), style)
     return line.pad(width)
 
 
@@ -128,28 +126,22 @@ def key_lines(heatmap: Heatmap, canvas: Canvas, indent: int) -> list[Line]:
     for first, last in heatmap.columns:
         name = span_text(heatmap.keys, (first, last))
         parts += [(f"{name} ", "dim"), (canvas.token(heatmap.keys.labels[first], LABEL) + "  ", "")]
-    narrow = Canvas(max(8, canvas.width - indent), canvas.depth, canvas.ascii)
-    return [Line(" " * indent).join(line) for line in narrow.prose(parts, indent=6)]
-
-
-def painter(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> CellPainter:
-    """What draws the cells of this map."""
-    return CellPainter(heatmap, canvas, shape)
+    return canvas.prose(parts, indent, Line(" " * indent))
 
 
 def legend(heatmap: Heatmap, canvas: Canvas, shape: CellShape, indent: int) -> list[Line]:
     """What the cells mean: the scale, what is off it, and every special kind that occurs."""
     words = legend_words(heatmap, canvas, shape)
+    start = Line(" " * indent)
     bar = scale_bar(heatmap, canvas)
-    narrow = Canvas(max(8, canvas.width - indent), canvas.depth, canvas.ascii)
-    if bar.width + 2 > narrow.width:
-        bar = Line()
-    parts = [(bar.width * "\0", ""), ("  " if bar.width else "", ""), (words, "dim")]
-    lines = narrow.prose([part for part in parts if part[0]])
-    first = Line(" " * indent).join(bar)
-    first.parts += [part for part in lines[0].parts if "\0" not in part[0]]
-    first.width += lines[0].width - bar.width
-    return [first, *(Line(" " * indent).join(line) for line in lines[1:])]
+    if has_scale(canvas, shape) and indent + bar.width + 2 <= canvas.width:
+        start.join(bar).add("  ")
+    return canvas.prose([(words, "dim")], indent, start)
+
+
+def has_scale(canvas: Canvas, shape: CellShape) -> bool:
+    """Whether cells have a colour or a glyph of the scale, and not only figures."""
+    return canvas.coloured or shape.kind != "digits"
 
 
 def scale_bar(heatmap: Heatmap, canvas: Canvas) -> Line:
@@ -178,11 +170,12 @@ def ends(heatmap: Heatmap) -> tuple[str, str]:
 def legend_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
     """The legend's words after the scale bar."""
     scale = {"sqrt": "square root"}.get(heatmap.scale, heatmap.scale)
-    parts = [scale]
+    parts = [scale] if has_scale(canvas, shape) else []
     if shape.kind == "digits":
-        parts.append("cells in %")
+        end = "" if parts else f", the largest is {number(heatmap.vmax)}"
+        parts.append(f"cells in %{end}")
     if shape.kind == "half":
-        parts.append("two keys per column")
+        parts.append(f"two {'cells' if heatmap.pooled else 'keys'} per column")
     if canvas.depth is Depth.FEW:
         parts.append("14 shades")
     if heatmap.sinks.any():
@@ -199,10 +192,10 @@ def mark_words(state: State, canvas: Canvas) -> str:
     """`· masked`, in the glyph or colour that this canvas shows."""
     mark = MARKS[state]
     if not canvas.coloured:
-        return f"{mark.ascii if canvas.ascii else mark.glyph} {mark.meaning}"
+        return f"{mark.ascii if canvas.ascii else mark.glyph} = {mark.meaning}"
     names = {State.ZERO: "brown", State.MASKED: "blank", State.PADDED: "slate",
              State.NAN: "red", State.CUT: "dark green"}  # fmt: skip
-    return f"{names[state]} {mark.meaning}"
+    return f"{names[state]} = {mark.meaning}"
 
 
 def sink_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
@@ -219,7 +212,7 @@ def sink_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
     if canvas.coloured:
         return f"grey = {what}, off the scale"
     if shape.kind == "digits":
-        return f"{what} are off the scale"
+        return f"apart from {what}"
     return f"digits = tenths to {what}, off the scale"
 
 
@@ -227,9 +220,7 @@ def pooled_words(heatmap: Heatmap) -> str:
     """How many queries and keys a cell holds, and what it shows of them."""
     rows = max(b - a for a, b in heatmap.rows)
     columns = max(b - a for a, b in heatmap.columns)
-    size = f"a cell is up to {rows} queries × {columns} keys"
+    queries = "query" if rows == 1 else "queries"
+    size = f"a cell is up to {rows} {queries} × {columns} key{'s' if columns > 1 else ''}"
     how = "largest weight" if heatmap.pooled == "max" else "sum over keys, mean over queries"
     return f"{size} ({how})"
-
-
-__all__ = ["header", "key_lines", "label_width", "legend", "number", "painter", "row_label"]

@@ -11,7 +11,7 @@ from rich.style import Style
 from attnviz.attention.words import joined_label
 from attnviz.render.terminal.canvas import Canvas, Line, painted
 from attnviz.render.terminal.cells import DARK, LIGHT, percent
-from attnviz.render.terminal.ramps import colour, glyph, grey, luminance
+from attnviz.render.terminal.ramps import colour, glyph, luminance
 from attnviz.views.scales import number
 
 if TYPE_CHECKING:
@@ -71,11 +71,13 @@ def write(line: Line, grid: QueryGrid, one: QueryCell | None, canvas: Canvas, wi
         return
     place = one.weight / (grid.vmax or 1)
     text = cell_text(grid, one, canvas, inner, place)
-    if canvas.coloured:
-        fill = grey(one.sink) if one.sink_key >= 0 and not grid.key_positions else colour(place)
+    if one.sink_key >= 0 and not grid.key_positions:
+        line.add(text, "dim")
+    elif canvas.coloured:
+        fill = colour(place)
         line.add(text, painted(fill, DARK if luminance(fill) > 0.45 else LIGHT))
     else:
-        line.add(text, Style(bold=True) if place >= 0.5 and one.sink_key < 0 else "")
+        line.add(text, Style(bold=True) if place >= 0.5 else "")
     line.add(" ")
 
 
@@ -93,7 +95,7 @@ def cell_text(grid: QueryGrid, one: QueryCell, canvas: Canvas, width: int, place
 def best(grid: QueryGrid, canvas: Canvas, left: int) -> list[Line]:
     """The heads with the largest weights, in words."""
     known = [cell for cell in grid.cells if not math.isnan(cell[2].weight)]
-    top = sorted(known, key=lambda cell: -cell[2].weight)[:5]
+    top = sorted(known, key=lambda cell: -cell[2].weight)[:4]
     words = "   ".join(
         f"L{layer}H{head} {canvas.token(grid.keys.labels[one.key], 16)} {one.weight:.2f}"
         for layer, head, one in top
@@ -108,6 +110,6 @@ def legend(grid: QueryGrid, canvas: Canvas, left: int) -> list[Line]:
         words += f", colour 0 – {number(grid.vmax)} linear"
     if not grid.key_positions:
         words += ", special and popular keys left out"
-        if canvas.coloured:
-            words += ", grey: one of them takes more"
+        if any(cell.sink_key >= 0 for _, _, cell in grid.cells):
+            words += " (dim: one of them takes more)"
     return canvas.prose([(" " * left + words, "dim")], indent=left)

@@ -55,7 +55,7 @@ def widest(table: AlignmentTable, canvas: Canvas) -> int:
 def heading(shape: TableShape, canvas: Canvas) -> Line:
     """The names of the columns."""
     listed = shape.keys * (shape.label + WEIGHT + 1)
-    line = Line("attends to"[: max(0, listed - 1)], "dim").pad(listed - 1 + 2)
+    line = Line("attends to"[:listed], "dim")
     line = line.add("sink".rjust(listed + SINK - line.width), "dim")
     if shape.link:
         line.pad(shape.width - shape.link - WEIGHT - 1 - shape.head)

@@ -1,0 +1,75 @@
+"""One head of one layer at 2,048 tokens, against a plain SDPA forward of the same model.
+
+python benchmarks/one_head.py            prints the table
+python benchmarks/one_head.py plain|one|all|eager      one run, for its peak memory
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from side_by_side import Figures, calls, machine, peak_of, table
+from transformers import GPT2Config, GPT2LMHeadModel
+
+import attnviz
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOKENS, LAYERS, HEADS, WIDTH = 2048, 12, 12, 768
+
+
+def model(implementation: str = "sdpa") -> GPT2LMHeadModel:
+    """A GPT-2 of 12 × 12 heads with random weights."""
+    torch.manual_seed(0)
+    config = GPT2Config(n_positions=TOKENS, n_layer=LAYERS, n_head=HEADS, n_embd=WIDTH)
+    config._attn_implementation = implementation
+    return GPT2LMHeadModel(config).eval()
+
+
+def ways(names: tuple[str, ...]) -> dict[str, Callable[[], object]]:
+    """The rivals: the forward alone, observed in one head, in all, and eager with all maps."""
+    ids = torch.randint(0, 50257, (1, TOKENS), generator=torch.Generator().manual_seed(0))
+    sdpa = model()
+    eager = model("eager") if "eager" in names else None
+
+    def plain() -> object:
+        with torch.no_grad():
+            return sdpa(ids, use_cache=False)
+
+    def maps() -> object:
+        assert eager is not None
+        with torch.no_grad():
+            return eager(ids, use_cache=False, output_attentions=True)
+
+    tensors = {"input_ids": ids, "use_cache": False}
+    every = {
+        "plain": plain,
+        "one": lambda: attnviz.capture(sdpa, tensors, layers=[6], heads=[3]),
+        "all": lambda: attnviz.capture(sdpa, tensors, memory="1MiB"),
+        "eager": maps,
+    }
+    return {name: every[name] for name in names}
+
+
+def main() -> None:
+    """Print the table, or do one run."""
+    if len(sys.argv) > 1:
+        ways((sys.argv[1],))[sys.argv[1]]()
+        return
+    print(machine(), "\n")
+    names = ("plain", "one", "all", "eager")
+    found = calls(ways(names), 7)
+    print(table("GPT-2 12 × 12, 2,048 tokens", found, "plain"), "\n")
+    peaks = {n: replace(Figures((0.0,)), peak=peak_of(__file__, n)) for n in names}
+    print("| | peak MiB | ÷ plain |\n|---|---|---|")
+    for name, figures in peaks.items():
+        ratio = figures.peak / peaks["plain"].peak
+        print(f"| {name} | {figures.peak / 2**20:.0f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Small captures from closed-form maps, for tests that need no model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.attention.axis import Axis
+from attnviz.attention.capture import (
+    AttentionStack,
+    Capture,
+    Check,
+    LayerAttention,
+    ModelFacts,
+    Prediction,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+WORDS = ["[CLS]", "the", "cat", "sat", "on", "mat", ".", "[SEP]"]
+SCORES = ("content", "previous", "next", "self", "first", "special", "punctuation", "sink",
+          "normalized_entropy")  # fmt: skip
+
+
+def axis(labels: Sequence[str] = WORDS, **fields: object) -> Axis:
+    """An axis whose bracketed labels are special tokens."""
+    special = tuple(label.startswith("[") and label.endswith("]") for label in labels)
+    words = tuple(None if one else i for i, one in enumerate(special))
+    values = {"special": special, "words": words, "ids": tuple(range(len(labels)))} | fields
+    return Axis(labels=tuple(labels), **values)  # type: ignore[arg-type]
+
+
+def normalized(values: np.ndarray, allowed: np.ndarray) -> np.ndarray:
+    """Rows that sum to 1 over the allowed keys."""
+    kept = np.where(allowed, values, 0)
+    return (kept / kept.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def shapes(queries: int, keys: int) -> np.ndarray:
+    """Four maps (4, queries, keys): previous token, uniform, the first key, one key per query."""
+    i, j = np.arange(queries)[:, None], np.arange(keys)[None]
+    previous = np.where(j == np.maximum(i - 1, 0), 1.0, 1e-3)
+    uniform = np.ones((queries, keys))
+    first = np.where(j == 0, 1.0, 0.01) + 0 * i
+    pointed = np.where(j == (3 * i + 2) % keys, 1.0, 0.05)
+    return np.stack([previous, uniform, first, pointed])
+
+
+def layer(
+    number: int,
+    queries: Axis,
+    keys: Axis,
+    weights: np.ndarray | None = None,
+    *,
+    causal: bool = False,
+    cross: bool = False,
+    whole: bool = True,
+    scores: Mapping[str, Sequence[float]] | None = None,
+) -> LayerAttention:
+    """A layer with these maps (or four of `shapes`), its scores computed the plain way."""
+    size = len(queries), len(keys)
+    allowed = np.tril(np.ones(size, bool)) if causal else np.ones(size, bool)
+    allowed = allowed & ~np.array(keys.padding, bool)[None]
+    if weights is None:
+        weights = normalized(np.roll(shapes(*size), number, axis=0), allowed)
+    heads = weights.shape[0]
+    kept: dict[str, np.ndarray] = {"row_sums": weights.sum(axis=-1)}
+    kept["column_means"] = column_means(weights, queries, allowed)
+    found = plain_scores(weights, queries, keys) | dict(scores or {})
+    kept |= {f"score.{name}": np.array(values, float) for name, values in found.items()}
+    kept["links"] = links(weights)
+    if whole:
+        kept["weights"] = weights
+    else:
+        kept |= heaviest(weights) | {"pooled": pooled(weights, 4)}
+    return LayerAttention(
+        layer=number,
+        order=number,
+        path=f"encoder.layer.{number}.attention",
+        n_heads=heads,
+        heads=tuple(range(heads)),
+        queries=queries,
+        keys=keys,
+        causal=causal,
+        cross=cross,
+        kept=kept,
+        allowed=allowed if whole else None,
+    )
+
+
+def column_means(weights: np.ndarray, queries: Axis, allowed: np.ndarray) -> np.ndarray:
+    """(heads, keys), NaN for keys that fewer than half of the counted queries may look at."""
+    counted = ~np.array(queries.special, bool) & ~np.array(queries.padding, bool)
+    looked = allowed[counted].sum(axis=0)
+    means = weights[:, counted].sum(axis=1) / np.maximum(looked, 1)
+    means[:, looked < counted.sum() / 2] = np.nan
+    return means
+
+
+def plain_scores(weights: np.ndarray, queries: Axis, keys: Axis) -> dict[str, np.ndarray]:
+    """Means over all queries: enough to name heads and to choose one."""
+    special, punctuation = np.array(keys.special, bool), np.array(keys.punctuation, bool)
+    size = max(weights.shape[1:])
+    eye = {name: np.eye(size, k=k, dtype=bool)[: weights.shape[1], : weights.shape[2]]
+           for name, k in (("previous", -1), ("next", 1), ("self", 0))}  # fmt: skip
+    out = {name: (weights * mask).sum(axis=(1, 2)) / weights.shape[1] for name, mask in eye.items()}
+    out["first"] = weights[:, :, 0].mean(axis=1)
+    out["special"] = weights[:, :, special].sum(axis=2).mean(axis=1)
+    out["punctuation"] = weights[:, :, punctuation].sum(axis=2).mean(axis=1)
+    out["sink"] = weights.mean(axis=1).max(axis=1)
+    excess = np.maximum(0, weights - weights.mean(axis=1, keepdims=True) - 0.2)
+    out["content"] = np.where(out["previous"] > 0.5, 0, excess.sum(axis=2).mean(axis=1))
+    logs = np.log(np.where(weights > 0, weights, 1))
+    out["normalized_entropy"] = -(weights * logs).sum(axis=2).mean(axis=1) / np.log(max(2, size))
+    return out
+
+
+def links(weights: np.ndarray) -> np.ndarray:
+    """(queries, 4): the head and key of the largest weight of each query; none for the first."""
+    heads, queries, keys = weights.shape
+    flat = weights.transpose(1, 0, 2).reshape(queries, heads * keys)
+    best = flat.argmax(axis=1)
+    found = np.stack([best // keys, best % keys, flat.max(axis=1), flat.max(axis=1)], axis=1)
+    found[0] = np.nan
+    return found
+
+
+def heaviest(weights: np.ndarray, count: int = 4) -> dict[str, np.ndarray]:
+    """The `count` heaviest keys of every query."""
+    order = np.argsort(-weights, axis=-1, kind="stable")[..., :count]
+    return {"top_keys": order, "top_weights": np.take_along_axis(weights, order, axis=-1)}
+
+
+def pooled(weights: np.ndarray, bins: int) -> np.ndarray:
+    """(heads, bins, bins): mass, as the observers pool."""
+    heads, queries, keys = weights.shape
+    rows, columns = np.arange(queries) * bins // queries, np.arange(keys) * bins // keys
+    out = np.zeros((heads, bins, bins), np.float32)
+    for i in range(queries):
+        for j in range(keys):
+            out[:, rows[i], columns[j]] += weights[:, i, j]
+    return out / np.bincount(rows)[None, :, None]
+
+
+FACTS = ModelFacts("tiny-bert", "BertModel", None, 3, 4, 22_713_216, "float32", "cpu")
+
+
+def capture(labels: Sequence[str] = WORDS, layers: int = 3, **options: bool) -> Capture:
+    """A single-stack capture of these tokens."""
+    tokens = axis(labels)
+    by_layer = {n: layer(n, tokens, tokens, **options) for n in range(layers)}  # type: ignore[arg-type]
+    return Capture(
+        model=FACTS,
+        stacks={"self": AttentionStack("self", by_layer)},
+        text=" ".join(labels),
+        prediction=Prediction("sentiment", (("", (("good", 0.9), ("bad", 0.1))),)),
+        checks=(Check("row sums", ok=True),),
+    )
+
+
+def translation() -> Capture:
+    """An encoder-decoder capture with three stacks."""
+    source = axis(["The", "▁house", "▁is", "▁wonder", "ful", "."], words=(0, 1, 2, 3, 3, 4))
+    target = axis(["Das", "▁Haus", "▁ist", "▁wunderbar", "."])
+    stacks = {
+        "encoder": {n: layer(n, source, source) for n in range(2)},
+        "decoder": {n: layer(n, target, target, causal=True) for n in range(2)},
+        "cross": {n: layer(n, target, source, cross=True) for n in range(2)},
+    }
+    return Capture(
+        model=ModelFacts("marian", "MarianMTModel", "0123456789abcdef", 2, 4, 1000),
+        stacks={name: AttentionStack(name, found) for name, found in stacks.items()},
+        text="The house is wonderful.",
+        target="Das Haus ist wunderbar.",
+    )

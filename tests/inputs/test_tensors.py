@@ -1,0 +1,78 @@
+"""Axes for tensors that were made elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from attnviz.errors import InputError
+from attnviz.inputs.tensors import from_tensors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attnviz.models.loaded import LoadedModel
+
+    Get = Callable[[str], LoadedModel]
+
+
+def test_ids_are_labels(loaded: Get) -> None:
+    ids = torch.tensor([[2, 7, 9, 3], [2, 5, 3, 0]])
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    inputs = from_tensors(loaded("bert").model, {"input_ids": ids, "attention_mask": mask})
+    assert [axis.labels for axis in inputs.sources] == [("2", "7", "9", "3"), ("2", "5", "3", "0")]
+    assert inputs.sources[1].padding == (False, False, False, True)
+    assert inputs.sources[1].positions == (0, 1, 2, -1)
+    assert inputs.targets is None
+    assert inputs.text == ""
+    assert inputs.pair is None
+
+
+def test_a_tokenizer_names_them(loaded: Get) -> None:
+    found = loaded("bert")
+    assert found.tokenizer is not None
+    tensors = found.tokenizer(["the cat"], return_tensors="pt")
+    axis = from_tensors(found.model, tensors, found.tokenizer).source
+    assert axis.labels == ("[CLS]", "the", "cat", "[SEP]")
+    assert axis.special == (True, False, False, True)
+    assert axis.words == (None, 1, 2, None)
+
+
+def test_decoder_side(loaded: Get) -> None:
+    tensors = {
+        "input_ids": torch.tensor([[5, 6, 1]]),
+        "decoder_input_ids": torch.tensor([[0, 4, 4]]),
+        "decoder_attention_mask": torch.tensor([[1, 1, 0]]),
+        "use_cache": False,
+    }
+    inputs = from_tensors(loaded("t5").model, tensors)
+    assert inputs.targets is not None
+    assert inputs.targets[0].labels == ("0", "4", "4")
+    assert inputs.targets[0].padding == (False, False, True)
+    assert inputs.tensors["use_cache"] is False
+
+
+def test_embeddings_are_slots(loaded: Get) -> None:
+    inputs = from_tensors(loaded("bert").model, {"inputs_embeds": torch.zeros(2, 3, 32)})
+    assert [axis.kind for axis in inputs.sources] == ["slot", "slot"]
+    assert len(inputs.source) == 3
+
+
+def test_masks_of_other_shapes_tell_no_padding(loaded: Get) -> None:
+    tensors = {"input_ids": torch.ones(1, 3).long(), "attention_mask": torch.ones(1, 1, 3, 3)}
+    assert not any(from_tensors(loaded("bert").model, tensors).source.padding)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({}, "there are none"),
+        ({"pixel_values": torch.zeros(1)}, "no input_ids among the tensors: pixel_values"),
+        ({"input_ids": torch.zeros(3)}, r"shape \(3,\)"),
+    ],
+)
+def test_refused(loaded: Get, tensors: dict[str, torch.Tensor], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        from_tensors(loaded("bert").model, tensors)

@@ -1,0 +1,175 @@
+"""Names of models and where they lead."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attnviz.errors import ModelError
+from attnviz.models import samples as bundled
+from attnviz.models.cache import cached_models
+from attnviz.models.resolve import DEFAULT_MODEL, resolve
+from attnviz.models.source import Source
+
+
+def saved(path: Path, **config: object) -> Path:
+    path.mkdir(parents=True)
+    (path / "config.json").write_text(json.dumps(config))
+    return path
+
+
+@pytest.mark.parametrize("name", ["gpt2", "google-bert/bert-base-uncased", "a.b/c_d-e.1"])
+def test_hub_ids(name: str) -> None:
+    source = resolve(name)
+    assert (source.kind, source.path_or_id) == ("hub", name)
+    assert source.display == name.split("/")[-1]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "org/", "/".join("abc"), "-gpt2", "gpt2.", "a--b", "a..b", "x.git", "é"]
+)
+def test_malformed_ids(name: str) -> None:
+    with pytest.raises(ModelError, match="neither a folder"):
+        resolve(name)
+
+
+@pytest.mark.parametrize("name", ["./nope", "/nope/nope", "~/nope", "../nope"])
+def test_paths_fail_as_paths(name: str) -> None:
+    with pytest.raises(ModelError, match="does not exist") as error:
+        resolve(name)
+    assert name in error.value.message
+
+
+@settings(max_examples=300, deadline=None)
+@given(name=st.text(max_size=20) | st.sampled_from(["a" * 5000, "./" + "a" * 5000, "~nobody-x/y"]))
+def test_any_name_is_a_source_or_a_model_error(name: str) -> None:
+    try:
+        source = resolve(name)
+    except ModelError as error:
+        assert error.hint
+    else:
+        assert source.kind in ("hub", "local")
+
+
+def test_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved(tmp_path / "bert-small")
+    assert resolve(str(tmp_path / "bert-small")).display == "bert-small"
+    monkeypatch.chdir(tmp_path)
+    source = resolve("bert-small")
+    assert source.kind == "local"
+    assert resolve("./bert-small").display == "bert-small"
+
+
+@pytest.mark.parametrize("last", ["model", "checkpoint-500", "final"])
+def test_plain_folder_names_show_their_parent(tmp_path: Path, last: str) -> None:
+    assert Source("local", "x", str(tmp_path / "run7" / last)).display == f"run7/{last}"
+
+
+def test_folder_without_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gpt2").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match="without config") as error:
+        resolve("gpt2")
+    assert "gpt2 on the Hub" in error.value.hint
+    (tmp_path / "gpt2" / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="an adapter"):
+        resolve("gpt2")
+
+
+def test_file_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelError, match="is a file"):
+        resolve(str(tmp_path / "model.gguf"))
+
+
+def test_default_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert resolve().name == DEFAULT_MODEL
+    monkeypatch.setenv("ATTNVIZ_MODEL", "org/mine")
+    assert resolve().path_or_id == "org/mine"
+    assert resolve("org/other").path_or_id == "org/other"
+    monkeypatch.setenv("ATTNVIZ_MODEL", "")
+    assert resolve().name == DEFAULT_MODEL
+
+
+def test_unknown_sample_names_the_known() -> None:
+    with pytest.raises(ModelError, match="not a bundled sample") as error:
+        resolve("sample:nope")
+    assert DEFAULT_MODEL in error.value.hint
+
+
+def test_samples_beside_the_package_come_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, checkout = tmp_path / "inside", tmp_path / "checkout"
+    for folder, text in ((inside, "from the wheel"), (checkout, "from the checkout")):
+        saved(folder / "toy")
+        (folder / "toy" / "README.md").write_text(f"# toy: {text}\n\nMore.\n")
+    saved(checkout / "zoo")
+    (checkout / "zoo" / "README.md").write_text(
+        "---\ndescription: animals\nexample: 'a cat .'\ntags:\n- x\n---\n# zoo\n"
+    )
+    saved(checkout / "bare")
+    monkeypatch.setattr(bundled, "sample_folders", lambda: [inside, checkout])
+    found = {sample.name: sample for sample in bundled.samples()}
+    assert list(found) == ["bare", "toy", "zoo"]
+    assert found["toy"].description == "from the wheel"
+    assert found["zoo"].description == "animals"
+    assert found["zoo"].command == 'attnviz inspect "a cat ." -m sample:zoo'
+    assert found["bare"].description == ""
+    assert resolve("sample:toy").path_or_id == str(inside / "toy")
+    assert resolve("sample:toy").display == "toy"
+
+
+def test_default_sample_is_described() -> None:
+    default = next(s for s in bundled.samples() if f"sample:{s.name}" == DEFAULT_MODEL)
+    assert default.description
+    assert DEFAULT_MODEL in default.command
+
+
+def test_cached_models(tmp_path: Path) -> None:
+    hub = tmp_path / "hf" / "hub"
+    one = saved(hub / "models--org--one" / "snapshots" / "abcdef0123", architectures=["OneModel"])
+    (one / "model.safetensors").write_bytes(b"12345")
+    saved(hub / "models--two" / "snapshots" / "1234567890")
+    broken = saved(hub / "models--broken" / "snapshots" / "1")
+    (broken / "config.json").write_text("{")
+    (hub / "models--empty").mkdir()
+    (hub / "datasets--org--data" / "snapshots" / "1").mkdir(parents=True)
+    found = cached_models()
+    assert [(m.name, m.architecture, m.revision) for m in found] == [
+        ("org/one", "OneModel", "abcdef0"),
+        ("two", "", "1234567"),
+    ]
+    assert found[0].size > 5
+
+
+def test_cache_folder_follows_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(tmp_path / "elsewhere" / "models--x" / "snapshots" / "1")
+    assert cached_models() == []
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "elsewhere"))
+    assert [model.name for model in cached_models()] == ["x"]
+
+
+def test_names_are_resolved_without_heavy_imports() -> None:
+    code = (
+        "import sys\n"
+        "from attnviz.models.resolve import resolve\n"
+        "from attnviz.models.samples import samples\n"
+        "from attnviz.models.cache import cached_models\n"
+        "import attnviz.inputs.read\n"
+        "resolve(); samples(); cached_models()\n"
+        "heavy = {'torch', 'transformers', 'huggingface_hub', 'numpy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    env = os.environ | {"PYTHONPATH": str(root)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)

@@ -1,0 +1,250 @@
+import io
+import itertools
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from attnviz.attention.capture import AttentionStack, Capture, Check, Prediction
+from attnviz.attention.selection import Selection
+from attnviz.render.terminal.canvas import Canvas, Depth, Line
+from attnviz.render.terminal.cells import MARKS, CellPainter, CellShape
+from attnviz.render.terminal.console import is_ascii, make_console
+from attnviz.render.terminal.picture import print_view
+from attnviz.render.terminal.ramps import BLOCKS, RAMPS, colour, glyph, luminance
+from attnviz.views.build import build
+from attnviz.views.heatmap import State, heatmap
+from attnviz.views.look import Look
+from tests.captures import FACTS, axis, capture, layer, translation
+
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+TRUE = {"TERM": "xterm", "COLORTERM": "truecolor"}
+DEPTHS = {"truecolor": TRUE, "256": {"TERM": "screen-256color"}, "none": {"TERM": "dumb"}}
+
+
+def printed(view, width=100, env=None, ascii=False):
+    out = io.StringIO()
+    color = "never" if env is None or env.get("TERM") == "dumb" else "always"
+    print_view(view, make_console(width, color, ascii, out, env or {}))
+    return out.getvalue()
+
+
+def plain(text):
+    return ANSI.sub("", text)
+
+
+SELECTIONS = (
+    {},
+    {"layer": "1"},
+    {"head": "1"},
+    {"head": "L1H1"},
+    {"query": "3"},
+    {"query": "3", "key": "2"},
+    {"query": "1-3"},
+)
+CAPTURES = {
+    "bert": capture(),
+    "translation": translation(),
+    "pooled": capture(whole=False),
+    "causal": capture([f"t{i}" for i in range(12)], causal=True),
+    "long": capture([f"token{i}" for i in range(90)], layers=2),
+}
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+@pytest.mark.parametrize("view", ["auto", "map", "table", "grid", "heads"])
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_no_line_is_wider_than_the_screen(name, view, depth):
+    for options in SELECTIONS:
+        found = build(CAPTURES[name], Selection.parse(**options), view=view)
+        for width in (20, 47, 100):
+            text = plain(printed(found, width, DEPTHS[depth]))
+            assert max(map(cell_len, text.splitlines())) <= width
+
+
+labels = st.lists(st.text(st.characters(), max_size=6), min_size=1, max_size=9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(labels, st.integers(20, 130), st.sampled_from([*DEPTHS]), st.booleans())
+def test_any_tokens_fit_any_width_and_bring_no_controls(tokens, width, depth, ascii):
+    text = printed(build(capture(tokens, layers=1)), width, DEPTHS[depth], ascii)
+    lines = plain(text).split("\n")
+    assert max(map(cell_len, lines)) <= width
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", plain(text))
+    assert not ascii or plain(text).isascii()
+
+
+def test_the_first_screen_in_plain_text():
+    text = printed(build(capture()))
+    assert text.startswith("tiny-bert  BertModel · 3 layers × 4 heads · 22.7 M · float32 · cpu")
+    assert "8 tokens · checked ✓" in text
+    assert "sentiment  good 90%   bad 10%" in text
+    assert "What each head does" in text
+    assert "prev  87" in text
+    assert "attends to" in text
+    assert "cells in %, the largest is 0.74, apart from special tokens" in text
+
+
+def test_map_and_table_share_their_lines():
+    text = printed(build(capture(), Selection.parse(head="L0H0")))
+    row = next(line for line in text.splitlines() if line.startswith("3 sat"))
+    assert row.split() == ["3", "sat", "99", "cat", ".99", "cat", ".99", "L0H0"]
+
+
+def test_failed_checks_are_named_in_the_heading():
+    broken = replace(
+        capture(), checks=(Check("row sums", False, "0.2 to 1"), Check("finite", True))
+    )
+    text = printed(build(broken))
+    assert "CHECK FAILED: row sums 0.2 to 1" in text.replace("\n", " ")
+    assert "checked ✓" not in text
+
+
+def test_an_absent_prediction_says_why():
+    bare = replace(capture(), prediction=Prediction(note="this checkpoint has no task head"))
+    assert "No prediction: this checkpoint has no task head." in printed(build(bare))
+
+
+def test_notes_stand_below_the_picture():
+    noted = replace(capture(), notes=("the input was cut at 512 tokens",))
+    assert printed(build(noted)).rstrip().endswith("note  the input was cut at 512 tokens")
+
+
+SPECIAL = axis(["a", "b", "c", "d", "[PAD]"], padding=(False,) * 4 + (True,))
+
+
+def every_kind():
+    weights = np.full((1, 5, 5), 0.25, np.float32)
+    weights[0, 1, 0] = 0
+    weights[0, 2, 0] = np.nan
+    one = heatmap(layer(0, SPECIAL, SPECIAL, weights, causal=True), 0, Look())
+    states = one.states.copy()
+    states[3, 0] = State.CUT
+    return replace(one, states=states)
+
+
+@pytest.mark.parametrize("shape", [CellShape("digits", 3), CellShape("shade", 2),
+                                   CellShape("shade", 1)])  # fmt: skip
+@pytest.mark.parametrize("depth", [Depth.TRUE, Depth.FEW, Depth.NONE])
+@pytest.mark.parametrize("ascii", [False, True])
+def test_every_kind_of_cell_looks_different(shape, depth, ascii):
+    one = every_kind()
+    rows = [list(CellPainter(one, Canvas(80, depth, ascii), shape).row(i)) for i in range(5)]
+    where = {State.VALUE: (0, 0), State.ZERO: (1, 0), State.NAN: (2, 0), State.CUT: (3, 0),
+             State.MASKED: (0, 1), State.PADDED: (4, 0)}  # fmt: skip
+    assert {one.states[at] for at in where.values()} == set(State)
+    looks = [(text, style.bgcolor) for text, style in (rows[i][j] for i, j in where.values())]
+    assert len(set(looks)) == len(State)
+
+
+def test_half_blocks_keep_the_kinds_apart():
+    one = every_kind()
+    painter = CellPainter(one, Canvas(80, Depth.TRUE), CellShape("half", 1))
+    fills = {painter.background(i, j) for i, j in ((0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (4, 0))}
+    assert len(fills) == len(State)
+    assert [text for text, _ in painter.row(0)] == ["▌", " ", "▌"]
+
+
+def test_the_legend_names_the_kinds_that_occur():
+    tokens = axis([f"t{i}" for i in range(6)])
+    held = Capture(
+        FACTS, {"self": AttentionStack("self", {0: layer(0, tokens, tokens, causal=True)})}
+    )
+    view = build(held, Selection.parse(head="L0H1"))
+    assert "· = masked" in printed(view)
+    assert "blank = masked" in plain(printed(view, env=TRUE))
+    assert "exactly 0" not in printed(view)
+    assert "14 shades" in plain(printed(view, env=DEPTHS["256"]))
+
+
+def test_long_inputs_are_pooled_and_say_so():
+    text = plain(printed(build(CAPTURES["long"]), 100, TRUE))
+    assert "a cell is up to 2 queries ×" in " ".join(text.split())
+    assert "… 70 more queries: --query 0-59 shows a range" in text
+    assert len(text.splitlines()) < 100
+
+
+def test_many_heads_fit_at_any_width():
+    tokens = axis(["a", "b", "c"])
+    weights = np.full((64, 3, 3), 1 / 3, np.float32)
+    by_layer = {n: layer(n, tokens, tokens, weights) for n in range(40)}
+    held = Capture(FACTS, {"self": AttentionStack("self", by_layer)})
+    view = build(held, view="heads")
+    assert len(plain(printed(view, 80, TRUE)).splitlines()) < 30
+    assert len(printed(view, 80).splitlines()) < 60
+
+
+@pytest.mark.parametrize(
+    ("width", "cell"), [(100, "prev  87"), (40, "prev"), (22, "pr"), (20, "pr")]
+)
+def test_heads_are_named_as_fully_as_the_width_allows(width, cell):
+    assert cell in printed(build(capture(), view="heads"), width)
+
+
+def test_the_texts_of_a_pair_are_told_apart():
+    pair = axis(["[CLS]", "a", "b", "[SEP]", "c", "[SEP]"], segments=(0, 0, 0, 0, 1, 1))
+    held = Capture(FACTS, {"self": AttentionStack("self", {0: layer(0, pair, pair)})})
+    text = printed(build(held, Selection.parse(head="L0H1")))
+    assert "A ────────" in text
+    assert "4 B c" in text
+
+
+def test_a_query_that_occurs_twice_says_which_it_is():
+    held = capture(["[CLS]", "it", "saw", "it", "[SEP]"])
+    assert "1 of 2 equal words, see #2" in printed(build(held, Selection.parse(query="it")))
+
+
+def test_colour_follows_the_environment():
+    view = build(capture())
+    assert "\x1b[" in printed(view, env=TRUE)
+    out = io.StringIO()
+    print_view(view, make_console(80, "auto", False, out, {"FORCE_COLOR": "1", "NO_COLOR": "1"}))
+    assert "38;2" not in out.getvalue()
+    assert "the largest is 0.74" in out.getvalue()
+    assert "\x1b[" not in printed(view)
+
+
+def test_an_encoding_without_the_glyphs_gets_ascii():
+    latin = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    console = make_console(80, "never", False, latin, {})
+    assert is_ascii(console)
+    print_view(build(translation()), console)
+    assert not is_ascii(make_console(80, "never", False, io.StringIO(), {}))
+
+
+@pytest.mark.parametrize("name", RAMPS)
+def test_ramps_rise_in_lightness(name):
+    steps = [luminance(colour(i / 63, name)) for i in range(64)]
+    assert all(b > a - 0.004 for a, b in itertools.pairwise(steps))
+    assert steps[-1] - steps[0] > 0.5
+
+
+def test_glyphs_run_over_the_whole_ramp():
+    assert [glyph(i / 4, BLOCKS) for i in range(5)] == list(BLOCKS)
+    assert glyph(-1, BLOCKS) == " "
+    assert glyph(2, BLOCKS) == "█"
+
+
+def test_prose_is_broken_between_words():
+    canvas = Canvas(10, Depth.NONE)
+    lines = canvas.prose([("one two ", ""), ("three fourteenletters", "bold")], indent=2)
+    text = ["".join(part for part, _ in line.parts) for line in lines]
+    assert text[0] == "one two "
+    assert all(cell_len(line.rstrip()) <= 10 for line in text)
+    assert "".join(text).replace(" ", "") == "onetwothreefourteenletters"
+
+
+def test_lines_are_cut_and_lose_spaces_at_their_end():
+    line = Line("你好吗").add("   ")
+    assert "".join(segment.text for segment in line.segments(20)) == "你好吗"
+    assert cell_len("".join(segment.text for segment in line.segments(3))) <= 3
+
+
+def test_marks_have_distinct_glyphs():
+    assert len({mark.glyph for mark in MARKS.values()}) == len(MARKS)
+    assert len({mark.ascii for mark in MARKS.values()}) == len(MARKS)

@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+
+from attnviz.attention.axis import Axis
+from attnviz.attention.capture import AttentionStack, Capture
+from attnviz.attention.selection import Selection
+from attnviz.errors import SelectionError
+from attnviz.views.build import build
+from attnviz.views.head_grid import HeadGrid
+from attnviz.views.head_screen import HeadMaps, HeadScreen
+from attnviz.views.look import Look
+from attnviz.views.query_grid import QueryGrid
+from tests.captures import FACTS, axis, capture, layer, translation
+
+
+def kinds(view):
+    return [type(part) for part in view.parts]
+
+
+@pytest.mark.parametrize(
+    ("options", "view", "expected"),
+    [
+        ({}, "auto", [HeadGrid, HeadScreen]),
+        ({"layer": "1", "head": "2"}, "auto", [HeadScreen]),
+        ({"head": "L1H2"}, "auto", [HeadScreen]),
+        ({"layer": "1"}, "auto", [HeadMaps]),
+        ({"head": "2"}, "auto", [HeadMaps]),
+        ({"query": "cat"}, "auto", [QueryGrid]),
+        ({"query": "cat", "key": "mat"}, "auto", [QueryGrid]),
+        ({"query": "cat", "head": "L0H1"}, "auto", [HeadScreen]),
+        ({"query": "2-4"}, "auto", [HeadGrid, HeadScreen]),
+        ({"key": "cat"}, "auto", [HeadGrid, HeadScreen]),
+        ({}, "heads", [HeadGrid]),
+        ({}, "grid", [HeadMaps]),
+        ({}, "map", [HeadScreen]),
+        ({}, "table", [HeadScreen]),
+        ({"query": "cat"}, "map", [HeadScreen]),
+    ],
+)
+def test_what_is_asked_for_decides_the_picture(options, view, expected):
+    assert kinds(build(capture(), Selection.parse(**options), view=view)) == expected
+
+
+def test_the_first_look_shows_the_prediction_and_the_chosen_head():
+    view = build(capture())
+    grid, screen = view.parts
+    assert view.prediction is not None
+    assert grid.chosen == ((screen.head.layer, screen.head.head),)
+    assert screen.reason.startswith("picked: most attention to particular words")
+    assert grid.sink_labels == ("[CLS]", "[SEP]")
+    assert 0.2 < grid.sink_share < 0.6
+    assert sum(count for _, count in grid.summary) == 12
+
+
+def test_one_layer_is_all_its_heads_and_one_head_all_layers():
+    layer_view = build(capture(), Selection.parse(layer="1")).parts[0]
+    assert [head.label for head, _ in layer_view.maps] == ["L1H0", "L1H1", "L1H2", "L1H3"]
+    head_view = build(capture(), Selection.parse(head="-1")).parts[0]
+    assert [head.label for head, _ in head_view.maps] == ["L0H3", "L1H3", "L2H3"]
+    assert len({one.vmax for _, one in head_view.maps}) == 1
+
+
+def test_a_query_grid_leaves_sinks_out_and_says_which_of_equal_words():
+    labels = ["[CLS]", "the", "cat", "saw", "the", "dog", "[SEP]"]
+    view = build(capture(labels), Selection.parse(query="the#2"))
+    grid = view.parts[0]
+    assert grid.occurrence == (2, 2)
+    assert grid.positions == (4,)
+    by_head = {(layer_, head): cell for layer_, head, cell in grid.cells}
+    assert by_head[0, 0].key == 3
+    assert by_head[0, 2].sink_key == 0
+    assert all(grid.keys.labels[cell.key] not in ("[CLS]", "[SEP]") for _, _, cell in grid.cells)
+
+
+def test_the_edge_between_two_words_in_every_head():
+    one = capture()
+    grid = build(one, Selection.parse(query="sat", key="cat")).parts[0]
+    found = {(layer_, head): cell.weight for layer_, head, cell in grid.cells}
+    for (number, head), weight in found.items():
+        assert weight == pytest.approx(one.stacks["self"].weights(number, head)[3, 2])
+
+
+def test_cross_attention_comes_first_and_the_others_are_summed_up():
+    view = build(translation())
+    assert [getattr(part, "stack", None) for part in view.parts] == [
+        "cross",
+        "encoder",
+        "decoder",
+        "cross",
+    ]
+    assert view.facts.tokens == 6
+    assert view.facts.targets == 5
+    only = build(translation(), Selection.parse(stack="decoder"))
+    assert [part.stack for part in only.parts] == ["decoder", "decoder"]
+
+
+def test_the_table_lists_keys_sinks_and_the_strongest_link():
+    screen = build(capture(), Selection.parse(head="L0H0")).parts[0]
+    table = screen.table
+    assert table.rows == tuple(range(8))
+    key, weight = table.top(3)[0]
+    assert (key, round(weight, 2)) == (2, 0.99)
+    assert table.sink[1] == pytest.approx(screen.heatmap.values[1, [0, 7]].sum())
+    assert table.link(0) is None
+    layer_, head, key, weight = table.link(4)
+    best = max(
+        (capture().stacks["self"].weights(number)[:, 4].max(), -number) for number in range(3)
+    )
+    assert weight == pytest.approx(best[0])
+    assert layer_ == -best[1]
+    assert head in range(4)
+    assert table.strongest(2) == sorted(table.strongest(2))
+
+
+def test_learned_sinks_are_shown_as_a_share():
+    tokens = axis()
+    weights = np.full((1, 8, 8), 0.63 / 8, np.float32)
+    one = layer(0, tokens, tokens, weights)
+    held = Capture(FACTS, {"self": AttentionStack("self", {0: one})})
+    table = build(held).parts[-1].table
+    assert table.learned == pytest.approx(np.full(8, 0.37))
+    assert table.sink == pytest.approx(np.full(8, 0.37 + 2 * 0.63 / 8))
+
+
+def test_words_are_merged_in_maps_tables_and_selections():
+    view = build(translation(), Selection.parse(head="L0H1"), Look(words=True))
+    screen = view.parts[0]
+    assert screen.heatmap.keys.labels == ("The", "▁house", "▁is", "▁wonderful", ".")
+    assert screen.heatmap.values.sum(axis=1) == pytest.approx(np.ones(5))
+    narrowed = build(translation(), Selection.parse(head="L0H1", key="wonderful"), Look(words=True))
+    assert narrowed.parts[0].heatmap.columns == ((3, 4),)
+
+
+def test_pooled_runs_still_have_a_picture():
+    view = build(capture(whole=False))
+    screen = view.parts[-1]
+    assert screen.heatmap.pooled == "mean"
+    assert screen.table.partial
+    assert len(screen.table.rows) == 8
+    assert screen.table.top_weights.max() > 0.5
+
+
+def test_padding_has_no_row_in_the_table():
+    tokens = axis(["[PAD]", "a", "b", "c"], padding=(True, False, False, False))
+    held = Capture(FACTS, {"self": AttentionStack("self", {0: layer(0, tokens, tokens)})})
+    view = build(held, Selection.parse(head="L0H1"))
+    assert view.parts[0].table.rows == (1, 2, 3)
+    assert view.facts.tokens == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layer": "9"}, "layer 9 does not exist: tiny-bert has layers 0-2"),
+        ({"head": "4"}, "head 4 does not exist: tiny-bert has heads 0-3 in layer 0"),
+        ({"stack": "cross"}, "stack cross does not exist: tiny-bert has self"),
+        ({"query": "dog"}, "--query dog"),
+    ],
+)
+def test_what_does_not_exist_is_an_error(options, message):
+    with pytest.raises(SelectionError) as caught:
+        build(capture(), Selection.parse(**options))
+    assert caught.value.message.startswith(message)
+
+
+def test_a_head_that_was_not_observed_is_an_error():
+    one = layer(0, Axis(labels=("a", "b")), Axis(labels=("a", "b")), np.full((1, 2, 2), 0.5))
+    held = Capture(FACTS, {"self": AttentionStack("self", {0: one})})
+    partly = {"self": AttentionStack("self", {0: one.__class__(**{**vars(one), "n_heads": 4})})}
+    assert build(held).parts
+    with pytest.raises(SelectionError, match="nothing of this selection was observed"):
+        build(Capture(FACTS, partly), Selection.parse(head="3"))

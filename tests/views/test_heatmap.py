@@ -1,0 +1,161 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attnviz.views.heatmap import State, heatmap, sink_columns
+from attnviz.views.look import Look
+from attnviz.views.pool import column_bins, pooled
+from attnviz.views.scales import description, number, positions, ranks
+from tests.captures import axis, layer
+
+TOKENS = axis()
+
+
+def test_sinks_are_off_the_scale_and_the_rest_ends_at_the_largest_weight():
+    one = heatmap(layer(0, TOKENS, TOKENS), 0, Look())
+    assert np.flatnonzero(one.sinks).tolist() == [0, 7]
+    assert one.vmax == pytest.approx(one.values[:, 1:7].max())
+    assert one.sink_labels == ("[CLS]", "[SEP]")
+
+
+def test_a_popular_word_is_a_sink_too():
+    weights = np.full((1, 8, 8), 0.5 / 7, np.float32)
+    weights[:, :, 3] = 0.5
+    assert np.flatnonzero(sink_columns(layer(0, TOKENS, TOKENS, weights), 0)).tolist() == [0, 3, 7]
+
+
+def test_every_kind_of_cell_has_its_state():
+    padded = axis(["a", "b", "c", "[PAD]"], padding=(False, False, False, True))
+    weights = np.full((1, 4, 4), 0.3, np.float32)
+    weights[0, 2, 0] = 0.0
+    weights[0, 1, 1] = np.nan
+    states = heatmap(layer(0, padded, padded, weights, causal=True), 0, Look()).states
+    assert states[0, 0] == State.VALUE
+    assert states[2, 0] == State.ZERO
+    assert states[1, 1] == State.NAN
+    assert states[0, 1] == State.MASKED
+    assert (states[3] == State.PADDED).all()
+    assert (states[:, 3] == State.PADDED).all()
+
+
+def test_hidden_special_tokens_are_counted_in_the_notes():
+    one = layer(0, TOKENS, TOKENS)
+    shown = heatmap(one, 1, Look(hide_special=True))
+    assert shown.shape == (6, 6)
+    assert shown.notes == ("special tokens hidden: 25% of the attention is not shown",)
+    assert shown.rows[0] == (1, 2)
+
+
+def test_renormalising_is_said_and_done():
+    one = heatmap(layer(0, TOKENS, TOKENS), 3, Look(hide_special=True, renormalize=True))
+    assert one.values.sum(axis=1) == pytest.approx(np.ones(6))
+    assert "rows renormalised to 1 over what is shown" in one.notes
+    assert heatmap(layer(0, TOKENS, TOKENS), 3, Look()).notes == ()
+
+
+def test_chosen_queries_and_keys_are_all_that_is_left():
+    one = heatmap(layer(0, TOKENS, TOKENS), 3, Look(), queries=(2, 3), keys=(1, 4))
+    assert one.rows == ((2, 3), (3, 4))
+    assert one.columns == ((1, 2), (4, 5))
+    assert "other keys hidden" in one.notes[0]
+
+
+def test_a_special_query_that_is_asked_for_is_not_hidden():
+    one = heatmap(layer(0, TOKENS, TOKENS), 3, Look(hide_special=True), queries=(0,))
+    assert one.rows == ((0, 1),)
+
+
+def test_pooled_maps_of_the_run_are_drawn_as_they_were_kept():
+    one = heatmap(layer(0, TOKENS, TOKENS, whole=False), 1, Look(words=True))
+    assert one.shape == (4, 4)
+    assert one.rows == ((0, 2), (2, 4), (4, 6), (6, 8))
+    assert one.pooled == "mean"
+    assert "the maps were not kept whole" in one.notes
+    assert "words were not merged" in one.notes
+    assert one.values.sum(axis=1) == pytest.approx(np.ones(4))
+
+
+def test_rows_of_a_run_without_whole_maps_come_from_the_heaviest_keys():
+    one = heatmap(layer(0, TOKENS, TOKENS, whole=False), 0, Look(), queries=(2, 5))
+    assert one.rows == ((2, 3), (5, 6))
+    assert (one.states == State.CUT).sum() == 2 * 4
+    assert one.values[0, 1] == pytest.approx(one.values[0].max())
+    assert "only the 4 heaviest keys" in one.notes[0]
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 12), st.integers(1, 24))
+def test_pooling_keeps_the_sums_of_rows(queries, keys, most_rows, most_columns):
+    rows, columns = axis([f"q{i}" for i in range(queries)]), axis([f"k{i}" for i in range(keys)])
+    one = heatmap(layer(0, rows, columns, cross=True), 3, Look())
+    small = pooled(one, most_rows, most_columns)
+    assert small.shape[0] <= most_rows
+    assert small.shape[1] <= most_columns
+    assert small.values.sum(axis=1) == pytest.approx(np.ones(small.shape[0]), abs=1e-4)
+    assert small.rows[0][0] == 0
+    assert small.rows[-1][1] == queries
+    assert [a for a, _ in small.columns[1:]] == [b for _, b in small.columns[:-1]]
+
+
+def test_pooling_by_the_largest_cell():
+    one = heatmap(layer(0, TOKENS, TOKENS), 3, Look(reduce="max"))
+    small = pooled(one, 1, 1)
+    assert small.values.item() == pytest.approx(one.values.max())
+    assert small.pooled == "max"
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(1, 70))
+def test_bins_cover_all_columns_in_order(sinks, count):
+    bins = column_bins(np.array(sinks), count)
+    assert len(bins) <= count
+    assert [j for a, b in bins for j in range(a, b)] == list(range(len(sinks)))
+
+
+def test_a_few_sinks_stay_alone():
+    sinks = np.zeros(100, bool)
+    sinks[[0, 99]] = True
+    bins = column_bins(sinks, 20)
+    assert bins[0] == (0, 1)
+    assert bins[-1] == (99, 100)
+
+
+def test_masked_cells_stay_masked_when_pooled():
+    tokens = axis([f"t{i}" for i in range(8)])
+    one = heatmap(layer(0, tokens, tokens, causal=True), 1, Look())
+    small = pooled(one, 4, 4)
+    assert (small.states[np.triu_indices(4, 1)] == State.MASKED).all()
+    assert (small.states[np.tril_indices(4)] == State.VALUE).all()
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected", "words"),
+    [
+        ("linear", [0.25, 1.0], "0 – 0.40 linear"),
+        ("sqrt", [0.5, 1.0], "0 – 0.40 square root"),
+        ("log", [1 + np.log10(0.25) / 3, 1.0], "0.0004 – 0.40 log"),
+        ("row", [0.25, 1.0], "0 – the largest of each row"),
+    ],
+)
+def test_scales(scale, expected, words):
+    keys = axis(["a", "b"])
+    weights = np.array([[[0.1, 0.4], [0.1, 0.2]]], np.float32)
+    one = heatmap(layer(0, keys, keys, weights), 0, Look(scale=scale))
+    assert positions(one)[0] == pytest.approx(expected)
+    assert description(one) == words
+    if scale == "row":
+        assert positions(one)[1] == pytest.approx([0.5, 1.0])
+
+
+def test_ranks_run_from_0_to_1_and_leave_out_what_is_unknown():
+    found = ranks(np.array([[0.3, np.nan], [0.1, 0.2]]))
+    assert found == pytest.approx(np.array([[1.0, np.nan], [0.0, 0.5]]), nan_ok=True)
+
+
+def test_an_empty_scale_divides_by_nothing():
+    keys = axis(["a", "b"])
+    one = heatmap(layer(0, keys, keys, np.zeros((1, 2, 2), np.float32)), 0, Look())
+    assert one.vmax == 0
+    assert positions(replace(one, scale="log")).max() <= 1
+    assert number(0) == "0"
