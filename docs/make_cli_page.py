@@ -39,7 +39,8 @@ def option(parameter: inspect.Parameter, hint: Any) -> tuple[str, str]:
     if get_origin(hint) is not Annotated:
         raise SystemExit(f"{parameter.name} has no typer option")
     kind, info = get_args(hint)[0], get_args(hint)[1]
-    names = [name for name in info.param_decls or () if name.startswith("-")]
+    spelled = (info.default, *(info.param_decls or ()))
+    names = [name for name in spelled if isinstance(name, str) and name.startswith("-")]
     argument = type(info).__name__ == "ArgumentInfo"
     plain = parameter.name.rstrip("_").replace("_", "-")
     shown = parameter.name.upper() if argument else ", ".join(names) or f"--{plain}"

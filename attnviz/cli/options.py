@@ -158,7 +158,9 @@ Top = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.", rich_help_panel=OUTPUT)]
 Format = Annotated[
     Literal["table", "tsv", "csv"],
-    typer.Option(help="Print the picture, or its numbers as rows.", rich_help_panel=OUTPUT),
+    typer.Option(
+        "--format", help="Print the picture, or its numbers as rows.", rich_help_panel=OUTPUT
+    ),
 ]
 OutputFile = Annotated[
     Path | None,

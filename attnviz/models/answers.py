@@ -39,7 +39,7 @@ def masked_tokens(
     masks = [i for i, number in enumerate(axis.ids) if number == tokenizer.mask_token_id]
     mask = str(tokenizer.mask_token)
     if not masks:
-        return Prediction("masked token", note=f"No prediction: no {mask} in the text.")
+        return Prediction("masked token", note=f"no {mask} in the text")
     return Prediction(
         "masked token",
         tuple(
@@ -92,9 +92,7 @@ def ranked(values: torch.Tensor, config: PreTrainedConfig, top: int) -> Answers:
 def best_spans(outputs: Any, example: int, axis: Axis, texts: Sequence[Text]) -> Prediction:
     """The spans of the pair that answer the text, each once, best first."""
     if not texts or texts[0].pair is None or 1 not in axis.segments:
-        return Prediction(
-            "answer span", note="No prediction: the text is the question, --pair its context."
-        )
+        return Prediction("answer span", note="the text is the question, --pair its context")
     inside = [
         i
         for i, (segment, span) in enumerate(zip(axis.segments, axis.spans, strict=True))

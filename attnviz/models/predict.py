@@ -12,25 +12,26 @@ from attnviz.models.answers import (
     next_token,
     token_classes,
 )
-from attnviz.models.task import Task, task_of
+from attnviz.models.task import Task, logits_of, task_of
 
 if TYPE_CHECKING:
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
 
-NO_HEAD = "No prediction: this checkpoint has no task head."
+NO_HEAD = "this checkpoint has no task head"
+UNREAD = "the task head is of no kind that is read here"
 
 
 def predict(loaded: LoadedModel, outputs: Any, inputs: ModelInputs, example: int = 0) -> Prediction:
     """What the task head says of one example, or a note that says why it says nothing."""
     task = task_of(loaded, outputs)
     if task is None:
-        return Prediction(note=NO_HEAD)
+        return Prediction(note=NO_HEAD if logits_of(outputs) is None else UNREAD)
     if loaded.untrained:
-        note = f"No prediction: {loaded.untrained[0]} is not in the checkpoint."
+        note = f"{loaded.untrained[0]} is not in the checkpoint"
         return Prediction(task, note=note)
     if loaded.tokenizer is None and task in ("next token", "next target token", "masked token"):
-        return Prediction(task, note="No prediction: without a tokenizer tokens have no names.")
+        return Prediction(task, note="without a tokenizer tokens have no names")
     return answer(task, loaded, outputs, inputs, example)
 
 
@@ -52,15 +53,7 @@ def answer(
         return masked_tokens(logits, source, loaded.tokenizer)
     if task == "next target token":
         if inputs.encoder_only:
-            return Prediction(task, note="No prediction: without a target only the encoder ran.")
+            return Prediction(task, note="without a target only the encoder ran")
         assert inputs.targets is not None
         return next_token(task, logits, inputs.targets[example], loaded.tokenizer)
     return next_token(task, logits, source, loaded.tokenizer)
-
-
-def logits_of(outputs: Any) -> Any:
-    """The logits, under the name that the head gives them."""
-    for name in ("logits", "prediction_logits"):
-        if getattr(outputs, name, None) is not None:
-            return getattr(outputs, name)
-    return None

@@ -24,14 +24,17 @@ CAUSAL = ("ForCausalLM", "LMHeadModel", "DoubleHeadsModel", "ForConditionalGener
 
 
 def task_of(loaded: LoadedModel, outputs: Any) -> Task | None:
-    """The task of the head whose outputs these are; None when there is no head."""
+    """The task of the head whose outputs these are; None without a head, or one not known."""
     name = type(loaded.model).__name__
     if getattr(outputs, "start_logits", None) is not None:
         return "answer span"
-    if all(getattr(outputs, one, None) is None for one in ("logits", "prediction_logits")):
+    logits = logits_of(outputs)
+    if logits is None:
         return None
     if name.endswith(CLASSES):
         return class_task(loaded)
+    if logits.ndim != 3:
+        return None
     if name.endswith("ForTokenClassification"):
         return "token class"
     if loaded.encoder_decoder:
@@ -40,6 +43,14 @@ def task_of(loaded: LoadedModel, outputs: Any) -> Task | None:
         return "masked token"
     if name.endswith(CAUSAL) or getattr(loaded.model, "lm_head", None) is not None:
         return "next token"
+    return None
+
+
+def logits_of(outputs: Any) -> Any:
+    """The logits, under the name that the head gives them; None when there are none."""
+    for name in ("logits", "prediction_logits"):
+        if getattr(outputs, name, None) is not None:
+            return getattr(outputs, name)
     return None
 
 

@@ -142,8 +142,13 @@ def heaviest(values: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
 def strongest_links(
     stack: AttentionStack, layer: LayerAttention, look: Look, rows: Sequence[int]
 ) -> np.ndarray:
-    """(rows, 4): layer, head, key, weight of the largest content excess in any head."""
+    """(rows, 4): layer, head, key, weight of the largest content excess in any head.
+
+    All NaN when one head was observed: its links are its own top keys.
+    """
     out = np.full((len(layer.queries), 4), np.nan)
+    if sum(len(one.heads) for one in stack.by_layer.values()) == 1:
+        return out[list(rows)]
     best = np.zeros(len(layer.queries))
     merged = look.words and "weights" in layer.kept
     for number in stack.layers:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Get = Callable[[str], LoadedModel]
 
 ALL = ("bert", "gpt2", "llama", "t5", "bart", "roberta")
-THAN_ANY = "ß你" + "👨‍👩‍👧" + " e\u0301"
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama"])
@@ -50,12 +49,12 @@ def test_text_without_tokens(loaded: Get) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "length", "limit"),
-    [("bert", 62, 40), ("roberta", 63, 40), ("gpt2", 81, 64), ("bart", 83, 64)],
+    ("name", "around", "limit"), [("bert", 2, 40), ("roberta", 2, 40), ("gpt2", 0, 64)]
 )
-def test_too_long(loaded: Get, name: str, length: int, limit: int) -> None:
-    text = "the" + " cat" * (length - 3 if name != "gpt2" else length - 1)
-    with pytest.raises(InputError, match=rf"has \d+ tokens: {name} takes {limit}") as error:
+def test_too_long(loaded: Get, name: str, around: int, limit: int) -> None:
+    text = "the" + " cat" * 76
+    said = f"the text has {77 + around} tokens: {name} takes {limit}"
+    with pytest.raises(InputError, match=said) as error:
         encode(loaded(name), text)
     assert "--truncate" in error.value.hint
     inputs = encode(loaded(name), text, truncate=True)

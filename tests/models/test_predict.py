@@ -12,7 +12,7 @@ from attnviz.inputs.encode import encode, encode_batch
 from attnviz.inputs.tensors import from_tensors
 from attnviz.inputs.text import Text
 from attnviz.models.load import load, wrap
-from attnviz.models.predict import NO_HEAD, predict
+from attnviz.models.predict import NO_HEAD, UNREAD, predict
 from tests.models import tiny
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def test_masked_tokens(loaded: Get) -> None:
     single, _ = asked(found, "the [MASK] sat")
     assert [where for where, _ in single.items] == ["[MASK]"]
     none, _ = asked(found, "the cat")
-    assert none == Prediction("masked token", note="No prediction: no [MASK] in the text.")
+    assert none == Prediction("masked token", note="no [MASK] in the text")
     other, _ = asked(loaded("roberta"), "the cat")
     assert "no <mask> in the text" in other.note
 
@@ -169,6 +169,18 @@ def test_classifier_with_decoder(loaded: Get) -> None:
 def test_no_head(loaded: Get) -> None:
     prediction, _ = asked(loaded("bert.Model"), "the cat")
     assert prediction == Prediction(note=NO_HEAD)
+
+
+def test_head_of_another_kind() -> None:
+    from transformers import ElectraConfig, ElectraForPreTraining
+
+    config = ElectraConfig(
+        vocab_size=200, hidden_size=8, num_attention_heads=2, intermediate_size=8
+    )
+    bare = wrap(tiny.built(ElectraForPreTraining, config), tiny.wordpiece())
+    prediction, outputs = asked(bare, "the [MASK]")
+    assert outputs.logits.ndim == 2
+    assert prediction == Prediction(note=UNREAD)
 
 
 def test_untrained_head_is_not_trusted(tmp_path: Path, folder: Callable[[str], Path]) -> None:
