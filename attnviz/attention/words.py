@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Groups = tuple[tuple[int, ...], ...]
 PIECE_MARK = "##"
+BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
 
 
 def word_groups(axis: Axis) -> Groups:
@@ -36,11 +38,20 @@ def word_groups(axis: Axis) -> Groups:
 
 
 def joined_label(labels: Sequence[str]) -> str:
-    """The text of a word from the labels of its tokens."""
+    """The text of a word from the labels of its tokens; bytes that make characters become those."""
     first, *rest = labels
-    return first + "".join(
+    text = first + "".join(
         label.removeprefix(PIECE_MARK) if len(label) > len(PIECE_MARK) else label for label in rest
     )
+    return BYTES.sub(_decoded, text).lstrip(" ") or text
+
+
+def _decoded(run: re.Match[str]) -> str:
+    """The characters that a run of labels like `\\xe4` spells, or the run as it is."""
+    try:
+        return bytes.fromhex(run[0].replace("\\x", "")).decode()
+    except UnicodeDecodeError:
+        return run[0]
 
 
 def word_axis(axis: Axis) -> Axis:

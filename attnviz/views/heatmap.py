@@ -178,7 +178,8 @@ def _left_out(full: Heatmap, part: Heatmap, rows: Sequence[int]) -> float:
 
 def _whole(layer: LayerAttention, head: int, look: Look) -> Heatmap:
     values = np.asarray(layer.kept["weights"][layer.heads.index(head)], np.float32)
-    return _of(layer, head, look, values, cell_states(values, layer))
+    notes = ("words: keys summed, queries averaged",) if look.words else ()
+    return replace(_of(layer, head, look, values, cell_states(values, layer)), notes=notes)
 
 
 def cell_states(values: np.ndarray, layer: LayerAttention) -> np.ndarray:

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attnviz.attention.axis import Axis
-from attnviz.attention.words import merge_layer, merge_words, word_axis, word_groups
+from attnviz.attention.words import (
+    joined_label,
+    merge_layer,
+    merge_words,
+    word_axis,
+    word_groups,
+)
 from tests.captures import layer
 
 PIECES = Axis(
@@ -74,3 +80,10 @@ def test_pooled_layers_are_left_alone():
     tokens = Axis(labels=("a", "##b", "c", "d"), words=(0, 0, 1, 2))
     one = layer(0, tokens, tokens, whole=False)
     assert merge_layer(one) is one
+
+
+def test_bytes_of_a_word_become_its_characters() -> None:
+    assert joined_label(["\\xe4\\xbd", "\\xa0", "好"]) == "你好"
+    assert joined_label(["\\xe4\\xbd"]) == "\\xe4\\xbd"
+    assert joined_label([" the", "ory"]) == "theory"
+    assert joined_label([" "]) == " "

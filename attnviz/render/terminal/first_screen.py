@@ -93,7 +93,8 @@ def prediction(one: Prediction, canvas: Canvas) -> Iterator[Line]:
             parts.append((canvas.cell(place, where) + "  ", ""))
         for n, (answer, chance) in enumerate(answers[:MOST_ANSWERS]):
             style = "bold" if n == 0 else ""
-            parts += [(canvas.token(answer, 24), style), (f" {chance:.0%}   ", "dim")]
+            figure = f"{chance:.3g}" if one.task == "score" else f"{chance:.0%}"
+            parts += [(canvas.token(answer, 24), style), (f" {figure}   ", "dim")]
         yield from canvas.prose(parts, indent=min(4, canvas.width // 4))
     if len(one.items) > len(shown):
         yield from canvas.prose([(f"… {len(one.items) - len(shown):,} more", "dim")])
