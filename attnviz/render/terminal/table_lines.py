@@ -60,7 +60,8 @@ def heading(shape: TableShape, canvas: Canvas) -> Line:
     if shape.link:
         line.pad(shape.width - shape.link - WEIGHT - 1 - shape.head)
         room = shape.link + WEIGHT + 1 + shape.head
-        line.add("strongest link"[:room], "dim")
+        names = ("strongest link", "strongest", "link")
+        line.add(next((name for name in names if len(name) <= room), ""), "dim")
     return line
 
 
