@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnviz.cli import options as o
-from attnviz.cli.inspect import LoadRequest
 from attnviz.cli.output import Talk, print_line
+from attnviz.cli.source import LoadRequest
 from attnviz.errors import CaptureError
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ def check(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
 ) -> None:
-    """Prove the capture on a model: its rows, its equality with eager, and that it matters.
+    """Prove that what is shown of a model's attention is right.
 
-    Compares with the model's own eager weights, without and with padding on either side, and
-    makes each layer's attention even to see that the output changes. Exit code 1 when a check
-    fails.
+    Compares with the model's own eager weights, without and with padding on
+    either side, and changes each layer's attention to see that the output
+    follows. Exit code 1 when a check fails.
     """
     from attnviz.check import check_model
 
     talk = Talk(quiet)
     request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
     loaded = request.load(talk)
-    with talk.progress("checking"):
+    with talk.progress(f"check {loaded.facts.name}"):
         checks = check_model(loaded, text, target)
     if json_:
         found = {"model": asdict(loaded.facts), "checks": [asdict(one) for one in checks]}

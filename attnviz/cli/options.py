@@ -8,13 +8,18 @@ from typing import Annotated, Literal
 import typer
 
 INPUT, MODEL, SELECT, VIEW, OUTPUT = "Input", "Model", "Selection", "View", "Output"
+NONE = ""  # flags take no value; typer would write <bool>
 
 Device = Annotated[
     str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL, metavar="NAME")
 ]
 Dtype = Annotated[
     Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(help="Precision of the weights; auto is the checkpoint's.", rich_help_panel=MODEL),
+    typer.Option(
+        help="Precision of the weights: float32, bfloat16, float16, or auto for the checkpoint's.",
+        rich_help_panel=MODEL,
+        metavar="DTYPE",
+    ),
 ]
 Revision = Annotated[
     str | None,
@@ -28,11 +33,17 @@ TrustRemoteCode = Annotated[
         "--trust-remote-code",
         help="Run code from the model's repository on this machine.",
         rich_help_panel=MODEL,
+        metavar=NONE,
     ),
 ]
 Offline = Annotated[
     bool,
-    typer.Option("--offline", help="Use only what is in the local cache.", rich_help_panel=MODEL),
+    typer.Option(
+        "--offline",
+        help="Use only what is in the local cache.",
+        rich_help_panel=MODEL,
+        metavar=NONE,
+    ),
 ]
 Memory = Annotated[
     str | None,
@@ -82,12 +93,16 @@ Bos = Annotated[
         "--bos/--no-bos",
         help="Put a beginning-of-sequence token in front, or leave it out.",
         rich_help_panel=INPUT,
+        metavar=NONE,
     ),
 ]
 Truncate = Annotated[
     bool,
     typer.Option(
-        "--truncate", help="Cut a text that is longer than the model takes.", rich_help_panel=INPUT
+        "--truncate",
+        help="Cut a text that is longer than the model takes.",
+        rich_help_panel=INPUT,
+        metavar=NONE,
     ),
 ]
 
@@ -114,52 +129,74 @@ Query = Annotated[
 Key = Annotated[
     str | None,
     typer.Option(
-        help="Tokens attended to, written alike.", rich_help_panel=SELECT, metavar="TOKEN"
+        help="Tokens attended to, written like --query.", rich_help_panel=SELECT, metavar="TOKEN"
     ),
 ]
 
 View = Annotated[
     Literal["auto", "map", "table", "grid", "heads"],
     typer.Option(
-        help="auto follows the selection; map, table: one head; grid: many maps; "
-        "heads: what each head does.",
+        help="auto follows the selection; map or table shows one head, grid many maps, "
+        "heads what each head does.",
         rich_help_panel=VIEW,
+        metavar="VIEW",
     ),
 ]
 Words = Annotated[
     bool,
     typer.Option(
-        "--words", help="Merge tokens into words: keys sum, queries mean.", rich_help_panel=VIEW
+        "--words",
+        help="Merge tokens into words: keys sum, queries mean.",
+        rich_help_panel=VIEW,
+        metavar=NONE,
     ),
 ]
 HideSpecial = Annotated[
     bool,
-    typer.Option("--hide-special", help="Leave out special tokens.", rich_help_panel=VIEW),
+    typer.Option(
+        "--hide-special", help="Leave out special tokens.", rich_help_panel=VIEW, metavar=NONE
+    ),
 ]
 Renormalize = Annotated[
     bool,
     typer.Option(
-        "--renormalize", help="Let what is shown of each row sum to 1.", rich_help_panel=VIEW
+        "--renormalize",
+        help="Let what is shown of each row sum to 1.",
+        rich_help_panel=VIEW,
+        metavar=NONE,
     ),
 ]
 Scale = Annotated[
     Literal["linear", "sqrt", "log", "row", "rank"],
-    typer.Option(help="How weights become colours.", rich_help_panel=VIEW),
+    typer.Option(
+        help="How weights become colours: linear, sqrt, log, row or rank.",
+        rich_help_panel=VIEW,
+        metavar="SCALE",
+    ),
 ]
 Reduce = Annotated[
     Literal["mean", "max"],
-    typer.Option(help="How cells are joined where a map is pooled.", rich_help_panel=VIEW),
+    typer.Option(
+        help="How cells are joined where a map is pooled: mean or max.",
+        rich_help_panel=VIEW,
+        metavar="HOW",
+    ),
 ]
 Top = Annotated[
     int,
     typer.Option(min=1, help="Keys listed per query.", rich_help_panel=VIEW, metavar="N"),
 ]
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.", rich_help_panel=OUTPUT)]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON instead.", rich_help_panel=OUTPUT, metavar=NONE)
+]
 Format = Annotated[
     Literal["table", "tsv", "csv"],
     typer.Option(
-        "--format", help="Print the picture, or its numbers as rows.", rich_help_panel=OUTPUT
+        "--format",
+        help="table prints the picture; tsv and csv its numbers as rows.",
+        rich_help_panel=OUTPUT,
+        metavar="FORMAT",
     ),
 ]
 OutputFile = Annotated[
@@ -167,7 +204,8 @@ OutputFile = Annotated[
     typer.Option(
         "-o",
         "--output",
-        help="Write to a file instead: .txt .json .csv .tsv, or .safetensors for the capture.",
+        help="Write to a file instead: .txt .json .csv .tsv. With .safetensors keep the capture, "
+        "to be opened again without the model.",
         rich_help_panel=OUTPUT,
         metavar="FILE",
     ),
@@ -183,11 +221,19 @@ Width = Annotated[
 ]
 Color = Annotated[
     Literal["auto", "always", "never"],
-    typer.Option(help="When to use colour.", rich_help_panel=OUTPUT),
+    typer.Option(
+        help="When to use colour: auto, always or never.", rich_help_panel=OUTPUT, metavar="WHEN"
+    ),
 ]
 Ascii = Annotated[
-    bool, typer.Option("--ascii", help="Draw with ASCII characters only.", rich_help_panel=OUTPUT)
+    bool,
+    typer.Option(
+        "--ascii", help="Draw with ASCII characters only.", rich_help_panel=OUTPUT, metavar=NONE
+    ),
 ]
 Quiet = Annotated[
-    bool, typer.Option("-q", "--quiet", help="No progress and no hints.", rich_help_panel=OUTPUT)
+    bool,
+    typer.Option(
+        "-q", "--quiet", help="No progress and no hints.", rich_help_panel=OUTPUT, metavar=NONE
+    ),
 ]

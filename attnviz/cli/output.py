@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -29,16 +29,25 @@ class Talk:
             print_line(f"hint: {text}", sys.stderr)
 
     @contextlib.contextmanager
-    def progress(self, text: str) -> Iterator[None]:
-        """Shows what is going on, on a terminal only."""
+    def progress(self, text: str) -> Iterator[Callable[[str], None] | None]:
+        """Shows what is going on, on a terminal only; gives what later stages are told to.
+
+        A stage that starts with "download" draws its own bars: meanwhile nothing else is shown.
+        """
         console = stderr_console()
         if self.quiet or not console.is_terminal or console.is_dumb_terminal:
-            yield
+            yield None
             return
         from rich.text import Text
 
-        with console.status(Text(text, style="dim")):
-            yield
+        status = console.status(Text(text, style="dim"))
+
+        def tell(stage: str) -> None:
+            status.update(Text(stage, style="dim"))
+            (status.stop if stage.startswith("download") else status.start)()
+
+        with status:
+            yield tell
 
 
 def stderr_console() -> Console:
@@ -71,7 +80,17 @@ def write_text(path: Path, text: str) -> None:
         sys.stdout.write(text)
         return
     writable(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        replace(path, text)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}", "choose another place"
+        ) from error
+
+
+def replace(path: Path, text: str) -> None:
+    """Write the text beside `path` and rename it, with the rights that a new file gets."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}."[:200])
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
@@ -79,10 +98,6 @@ def write_text(path: Path, text: str) -> None:
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror}", "choose another place"
-        ) from error
     finally:
         Path(temporary).unlink(missing_ok=True)
 
@@ -92,6 +107,8 @@ def writable(path: Path) -> None:
     folder = path.parent
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder", "name a file in it")
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
     if not folder.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {folder}", f"mkdir -p {folder}")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):

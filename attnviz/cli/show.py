@@ -1,0 +1,123 @@
+"""How a capture is shown: as a picture, as JSON or rows, on stdout or in a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from attnviz.cli.output import writable, write_text
+from attnviz.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text as RichText
+
+    from attnviz.attention.capture import Capture
+    from attnviz.attention.selection import Selection
+    from attnviz.views.look import Look
+
+ViewName = Literal["auto", "map", "table", "grid", "heads"]
+SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".safetensors")
+
+
+@dataclass(frozen=True)
+class Show:
+    """How a capture is shown: what of it, in which look and format, how wide."""
+
+    selection: Selection
+    look: Look
+    view: ViewName
+    form: str
+    width: int | None
+    color: Literal["auto", "always", "never"]
+    ascii: bool
+
+    def __call__(self, capture: Capture, output: Path | None, number: int | None = None) -> None:
+        """Print the capture's view, or write it to the file; `number` counts many texts.
+
+        A .safetensors file keeps the capture, of which the view is printed as well.
+        """
+        if output is not None and output.suffix == ".safetensors":
+            capture.save(output)
+            output = None
+        suffix = output.suffix.removeprefix(".") if output is not None else ""
+        form = {"txt": "table", "": self.form}.get(suffix, suffix)
+        stream = sys.stdout if output is None else io.StringIO()
+        if form == "table":
+            self.draw(capture, stream, number)
+        elif form == "json":
+            self.write_json(capture, stream)
+        else:
+            self.write_rows(capture, stream, "tsv" if form == "tsv" else "csv", number)
+        if isinstance(stream, io.StringIO):
+            write_text(output or Path("-"), stream.getvalue())
+
+    def draw(self, capture: Capture, stream: Any, number: int | None) -> None:
+        """The picture, under the text's number and beginning where there are many."""
+        from attnviz.render.terminal.console import make_console
+        from attnviz.render.terminal.picture import print_view
+        from attnviz.views.build import build
+
+        view = build(capture, self.selection, self.look, self.view)
+        console: Console = make_console(self.width, self.color, self.ascii, stream)
+        if number is not None:
+            console.print(heading(capture.text, number, console))
+        print_view(view, console)
+
+    def write_json(self, capture: Capture, stream: Any) -> None:
+        """One line of JSON."""
+        from attnviz.render.data.as_json import to_json
+        from attnviz.views.build import build
+
+        view = build(capture, self.selection, self.look, self.view)
+        stream.write(json.dumps(to_json(capture, view), allow_nan=False) + "\n")
+
+    def write_rows(
+        self, capture: Capture, stream: Any, form: Literal["tsv", "csv"], number: int | None
+    ) -> None:
+        """The numbers of the view as tidy rows; of many texts each row starts with its number."""
+        from attnviz.render.data.rows import table_rows, to_text
+        from attnviz.views.build import build
+
+        rows = list(table_rows(build(capture, self.selection, self.look, self.view)))
+        if number is not None:
+            rows = [["text", *rows[0]], *([number, *row] for row in rows[1:])]
+            rows = rows if number == 1 else rows[1:]
+        stream.write(to_text(rows, form))
+
+
+def heading(text: str, number: int, console: Console) -> RichText:
+    """`text 2: it was tired`, cut to the console's width, below an empty line but for the first."""
+    from rich.text import Text
+
+    from attnviz.render.terminal.console import is_ascii
+    from attnviz.render.terminal.safe import display, fit
+
+    ascii_only = is_ascii(console)
+    shown = f"text {number}: {display(text, ascii_only)}"
+    line = fit(shown, console.width, "~" if ascii_only else "…")
+    return Text(("" if number == 1 else "\n") + line, style="bold")
+
+
+def check_output(path: Path, form: str, *, several: bool) -> None:
+    """Nothing. Raises UsageError for an unknown format, OutputError for a bad place."""
+    if str(path) == "-":
+        return
+    if path.suffix not in SUFFIXES:
+        raise UsageError(
+            f"-o {path}: {path.suffix or 'no suffix'} is no format that inspect writes",
+            f"it writes {' '.join(SUFFIXES)}",
+        )
+    if form != "table" and path.suffix not in (f".{form}", ".safetensors"):
+        option = "--json" if form == "json" else f"--format {form}"
+        raise UsageError(
+            f"-o {path} and {option} contradict each other",
+            "the suffix of the file says its format",
+        )
+    if several:
+        raise UsageError("-o holds one text, --texts gives many", "use --json and redirect stdout")
+    writable(path)

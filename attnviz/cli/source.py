@@ -1,0 +1,124 @@
+"""Where a capture comes from: the text, the model that reads it, or a file of an earlier run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnviz.cli.output import Talk
+from attnviz.errors import UsageError
+
+if TYPE_CHECKING:
+    from attnviz.attention.capture import Capture
+    from attnviz.attention.selection import Selection
+    from attnviz.inputs.text import Text
+    from attnviz.models.load import LoadedModel
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the text comes from: exactly one of its ways."""
+
+    text: str | None
+    file: Path | None
+    texts: Path | None
+    pair: str | None
+    target: str | None
+
+    def check(self) -> None:
+        """Nothing. Raises UsageError unless there is exactly one source."""
+        given = [
+            name
+            for name, value in (("TEXT", self.text), ("--file", self.file), ("--texts", self.texts))
+            if value is not None
+        ]
+        if len(given) != 1:
+            said = " and ".join(given) + " exclude each other" if given else "no text was given"
+            raise UsageError(said, 'attnviz inspect "some text", or - for standard input')
+        if self.saved is not None and (self.pair is not None or self.target is not None):
+            raise UsageError("a saved capture has its text already", "leave --pair and --target")
+
+    @property
+    def saved(self) -> str | None:
+        """The path of a saved capture, when that is what the argument names."""
+        return self.text if self.text and self.text.endswith(".safetensors") else None
+
+    def read(self) -> Iterator[Text]:
+        """Every text with its pair and target."""
+        from attnviz.inputs.read import read_file, read_stdin, read_texts
+        from attnviz.inputs.text import Text
+
+        if self.texts is not None:
+            for one in read_texts(self.texts):
+                yield Text(one.text, one.pair or self.pair, one.target or self.target, one.where)
+            return
+        if self.file is not None:
+            text = read_file(self.file)
+        else:
+            text = read_stdin() if self.text == "-" else str(self.text)
+        yield Text(text, self.pair, self.target)
+
+
+@dataclass(frozen=True)
+class LoadRequest:
+    """Which model, and how to load it."""
+
+    name: str | None
+    device: str
+    dtype: str
+    revision: str | None
+    trust_remote_code: bool
+    offline: bool
+
+    def load(self, talk: Talk) -> LoadedModel:
+        """The loaded model, with progress and the hint about the default."""
+        from attnviz.models.resolve import resolve
+
+        source = resolve(self.name)
+        if self.name is None and source.kind == "sample":
+            talk.hint(f"no model named: using {source.name} (choose one with -m MODEL)")
+        with talk.progress(f"load {source.display}") as progress:
+            from attnviz.models.load import load
+
+            return load(
+                self.name,
+                device=self.device,
+                dtype=self.dtype,
+                revision=self.revision,
+                trust_remote_code=self.trust_remote_code,
+                offline=self.offline,
+                progress=progress,
+            )
+
+
+def captures(
+    source: Source,
+    request: LoadRequest,
+    selection: Selection,
+    talk: Talk,
+    memory: str | None,
+    bos: bool | None,
+    truncate: bool,
+) -> Iterator[Capture]:
+    """The capture of every text, with the model loaded once."""
+    texts = list(source.read())
+    loaded = request.load(talk)
+    from attnviz.inputs.encode import encode_batch
+    from attnviz.run import run
+
+    for text in texts:
+        inputs = encode_batch(loaded, [text], bos=bos, truncate=truncate)
+        with talk.progress(f"run {len(inputs.sources[0])} tokens"):
+            found = run(loaded, inputs, selection, memory)[0]
+        yield found
+
+
+def open_saved(path: str, model: str | None) -> Capture:
+    """The saved capture at `path`."""
+    from attnviz.attention.store import open_capture
+
+    if model is not None:
+        raise UsageError("a saved capture needs no model", "leave -m out")
+    return open_capture(path)

@@ -1,0 +1,97 @@
+"""`attnviz check` and `attnviz models`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+import attnviz.check
+from attnviz.attention.capture import Check
+from attnviz.cli.models import aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Result
+
+
+def test_check_of_the_sample(answer: Callable[..., str]) -> None:
+    lines = answer("check", "sample:sentiment").splitlines()
+    assert lines[0].startswith("sentiment  BertForSequenceClassification")
+    assert all(line.startswith("  ok    ") for line in lines[1:])
+    text = "\n".join(lines)
+    for what in ("rows sum to 1", "outputs unchanged", "changed weights change the output"):
+        assert what in text
+    for padding in ("no padding", "padded right", "padded left"):
+        assert f"equal to eager, {padding}" in text
+
+
+@pytest.mark.parametrize("model", ["gpt2", "bart", "llama"])
+def test_check_of_any_model(
+    answer: Callable[..., str], folder: Callable[[str], Path], model: str
+) -> None:
+    found = json.loads(answer("check", folder(model), "--json"))
+    assert found["model"]["name"] == model
+    assert len(found["checks"]) >= 8
+    assert all(check["ok"] for check in found["checks"])
+    stacks = [one["detail"].split(":")[0] for one in found["checks"] if "eager" in one["name"]]
+    assert ("cross_attentions" in stacks) == (model == "bart")
+
+
+def test_check_with_own_text(answer: Callable[..., str], folder: Callable[[str], Path]) -> None:
+    asked = ["check", folder("t5"), "--text", "the cat sat on the mat", "--target", "eine katze"]
+    assert "equal to eager" in answer(*asked)
+
+
+def test_failed_check(call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = [Check("finite", True, ""), Check("rows sum to 1", False, "0.5 to 1.0")]
+    monkeypatch.setattr(attnviz.check, "check_model", lambda *arguments: checks)
+    result = call("check", "sample:sentiment")
+    assert result.code == 1
+    assert "  FAIL  rows sum to 1: 0.5 to 1.0" in result.lines
+    assert result.err.startswith("error: 1 of 2 checks failed on sentiment")
+
+
+def test_models(call: Callable[..., Result], answer: Callable[..., str]) -> None:
+    out = answer("models")
+    assert "  sample:sentiment  a small classifier" in out
+    assert "none yet" in out
+    command = out.splitlines()[-1].removeprefix("Try: ")
+    again = call(*shlex.split(command)[1:])
+    assert again.code == 0
+    assert again.out.startswith("sentiment  ")
+
+
+def test_models_as_json(answer: Callable[..., str]) -> None:
+    found = json.loads(answer("models", "--json"))
+    assert [one["name"] for one in found["samples"]] == ["sample:sentiment"]
+    assert found["samples"][0]["command"].startswith("attnviz inspect ")
+    assert found["cached"] == []
+
+
+def test_cached_models(
+    answer: Callable[..., str],
+    folder: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    for name in ("models--org--tiny", "models--b"):
+        snapshot = tmp_path / name / "snapshots" / "0123456789"
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_bytes((folder("bert") / "config.json").read_bytes())
+    out = answer("models")
+    assert "  b         BertForMaskedLM  0.0 MB" in out
+    assert "  org/tiny  BertForMaskedLM  0.0 MB" in out
+    found = json.loads(answer("models", "--json"))["cached"]
+    assert [one["name"] for one in found] == ["b", "org/tiny"]
+    assert found[0]["revision"] == "0123456"
+
+
+def test_columns_stand_under_each_other() -> None:
+    assert aligned([["a", "bc"], ["def", "g"]]) == ["  a    bc", "  def  g"]
+    assert aligned([]) == []
