@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.capture import Capture, ModelFacts, Prediction
-from attnviz.attention.selection import Selection
+from attnviz.attention.selection import Range, Selection
 from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
 from attnviz.inputs.text import Text
 from attnviz.metrics.scores import Content, Masses
@@ -16,13 +17,14 @@ from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
 from attnviz.observe.plan import Plan, expected_sites, human, make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from transformers import PreTrainedModel
 
     from attnviz.attention.rows import Observer, Site
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.load import LoadedModel
+    from attnviz.observe.engine import Wanted
 
 
 def capture(
@@ -86,10 +88,21 @@ def run(
     from attnviz.models.predict import predict
 
     selection = selection or Selection()
-    keeper = Keeper(planned(loaded, inputs, selection, memory))
-    seen = guarded(loaded, inputs, wanted(loaded, inputs, selection), keeper)
+    if inputs.encoder_only and selection.stack in ("decoder", "cross"):
+        raise SelectionError(
+            f"stack {selection.stack} was not run: the decoder of {loaded.facts.name} has no text",
+            'give it one: --target "…"',
+        )
+    selection = counted(loaded, inputs, selection)
+    wants = wanted(inputs, selection)
+    keeper = Keeper(planned(loaded, inputs, wants, memory))
+    seen = guarded(loaded, inputs, wants, keeper)
     validate(seen, selection, loaded.facts.name)
     found = [seen.stacks(example) for example in range(len(inputs.sources))]
+    if not all(found):
+        raise CaptureError(
+            f"no attention map of {loaded.facts.name} can be shown", "; ".join(seen.notes)
+        )
     checks = verdicts(stack for stacks in found for stack in stacks.values())
     broken = [
         f"{check.name}: {check.detail}"
@@ -121,50 +134,63 @@ def run(
 
 @dataclass
 class Keeper:
-    """Chooses what to keep of every site, so that whole maps stay within the plan."""
+    """Chooses what to keep of every site, so that whole maps stay within the plan.
+
+    `asked` is what whole maps of all sites would have taken, `used` what is kept of them.
+    """
 
     plan: Plan
+    asked: int = 0
     used: int = 0
-    pooled: int = 0
 
     def __call__(self, site: Site) -> Sequence[Observer]:
         """The observers for this site."""
         size = 4 * len(site.heads) * len(site.queries) * len(site.keys)
         whole = self.plan.whole and self.used + size <= self.plan.budget
-        if whole:
-            self.used += size
-        else:
-            self.pooled += 1
+        self.asked += size
+        self.used += size if whole else 0
         maps: list[Observer] = [WholeMaps()] if whole else [PooledMaps(), TopKeys()]
         return [*maps, SelfCheck(), Masses(), Content()]
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the picture must say of the plan."""
-        if not self.pooled:
+        if self.used == self.asked:
             return ()
-        needed, budget = human(self.plan.maps), human(self.plan.budget)
+        needed, budget = human(max(self.plan.maps, self.asked)), human(self.plan.budget)
         return (f"maps pooled: whole ones take {needed}, --memory allows {budget}",)
 
 
-def planned(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
-) -> Plan:
-    """The plan for what the selection asks of this model and input."""
+def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> Selection:
+    """The selection with its layers counted from the start.
+
+    Layers that count from the end take a run that observes nothing, to see which there are.
+    Raises SelectionError for a layer that the model does not have.
+    """
+    if all(one.first >= 0 and one.last >= 0 for one in selection.layers):
+        return selection
+    tensors = {  # a cache grows with every run
+        name: value if hasattr(value, "dtype") else copy.deepcopy(value)
+        for name, value in inputs.tensors.items()
+    }
+    keeper = Keeper(Plan(budget=0, maps=0))
+    seen = guarded(loaded, replace(inputs, tensors=tensors), lambda *_: (), keeper)
+    numbers = validate(seen, selection, loaded.facts.name)
+    return replace(selection, layers=tuple(Range(number, number) for number in numbers))
+
+
+def planned(loaded: LoadedModel, inputs: ModelInputs, wants: Wanted, memory: str | None) -> Plan:
+    """The plan for what is wanted of this model and input."""
     queries = max(len(axis) for axis in inputs.sources)
     targets = max(len(axis) for axis in inputs.targets) if inputs.targets else None
-    sites = expected_sites(loaded.model.config, queries, None if inputs.encoder_only else targets)
-    asked = [
-        (len(selection.wants(layer, len(sites), heads)), *size)
-        for layer, (heads, *size) in enumerate(sites)
+    sites = [
+        (len(wants(one.role, one.layer, one.heads)), one.queries, one.keys)
+        for one in expected_sites(loaded.model.config, queries, targets)
     ]
-    picked = [site for site in asked if site[0]] if selection.names_heads else sites
-    return make_plan([(h, q, k) for h, q, k in picked] * len(inputs.sources), memory)
+    return make_plan(sites * len(inputs.sources), memory)
 
 
-def wanted(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection
-) -> Callable[[str, int, int], Sequence[int]]:
+def wanted(inputs: ModelInputs, selection: Selection) -> Wanted:
     """Which heads to observe, as the engine asks: by role, layer and number of heads."""
     roles = ("self", "encoder", "decoder", "cross")
 
@@ -178,8 +204,8 @@ def wanted(
     return wants
 
 
-def validate(seen: Observation, selection: Selection, name: str) -> None:
-    """Nothing. Raises SelectionError for a layer, head or stack that the model does not have."""
+def validate(seen: Observation, selection: Selection, name: str) -> list[int]:
+    """The layers asked for. Raises SelectionError for a layer, head or stack that is not there."""
     names = seen.stack_names
     layers = [layer for layer in seen.layers if layer.parts == 1]
     if selection.stack is not None:
@@ -191,9 +217,10 @@ def validate(seen: Observation, selection: Selection, name: str) -> None:
         ]
     available = sorted({layer.place.layer for layer in layers})
     numbers = selection.layer_numbers(available, name)
-    heads = {one.place.layer: one.n_heads for one in layers}
     for number in numbers:
-        selection.heads_of(number, heads[number], name)
+        heads = max(one.n_heads for one in layers if one.place.layer == number)
+        selection.heads_of(number, heads, name)
+    return numbers
 
 
 def facts_of(facts: ModelFacts, seen: Observation) -> ModelFacts:
@@ -207,7 +234,7 @@ def facts_of(facts: ModelFacts, seen: Observation) -> ModelFacts:
 def guarded(
     loaded: LoadedModel,
     inputs: ModelInputs,
-    wants: Callable[[str, int, int], Sequence[int]],
+    wants: Wanted,
     keeper: Keeper,
 ) -> Observation:
     """The observed run; running out of memory is a ModelError with the plan's numbers."""

@@ -106,3 +106,19 @@ def is_punctuation(label: str) -> bool:
 def slots(count: int) -> Axis:
     """An axis of `count` positions of which nothing is known but their number."""
     return Axis(labels=tuple(str(i) for i in range(count)), kind="slot")
+
+
+def fitted(axis: Axis, length: int) -> Axis:
+    """The axis when it has this length, else slots."""
+    return axis if len(axis) == length else slots(length)
+
+
+def joined(first: Axis, second: Axis) -> Axis:
+    """One axis after the other, told apart as segments."""
+    return Axis(
+        labels=first.labels + second.labels,
+        ids=first.ids + second.ids,
+        special=first.special + second.special,
+        segments=(0,) * len(first) + (1,) * len(second),
+        padding=first.padding + second.padding,
+    )

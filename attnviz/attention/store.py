@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -31,6 +31,7 @@ KEY = "attnviz"
 
 def save(capture: Capture, path: str | Path) -> None:
     """Write the capture; the file appears whole or not at all. Raises OutputError."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     arrays: dict[str, np.ndarray] = {}
@@ -52,17 +53,19 @@ def save(capture: Capture, path: str | Path) -> None:
         "stacks": stacks,
     }
     target = Path(path)
+    temporary = target.parent / f".{uuid4().hex}.safetensors"
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".safetensors")
-        os.close(handle)
-        try:
-            save_file(arrays, temporary, metadata={KEY: json.dumps(meta)})
-            Path(temporary).replace(target)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # safetensors would make it readable to its owner alone
+        save_file(arrays, temporary, metadata={KEY: json.dumps(meta)})
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(f"cannot write {target}: {reason}", "choose another place") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def open_capture(path: str | Path) -> Capture:
@@ -75,17 +78,20 @@ def open_capture(path: str | Path) -> Capture:
     try:
         with safe_open(str(source), framework="np") as file:
             meta = json.loads((file.metadata() or {}).get(KEY, "null"))
-            arrays = {key: file.get_tensor(key) for key in file.keys()} if meta else {}  # noqa: SIM118
+            if not meta:
+                raise InputError(f"{source} holds no capture", "it looks like a model's weights")
+            if meta["format"] > FORMAT:
+                raise InputError(
+                    f"{source} has capture format {meta['format']}, "
+                    f"this attnviz reads up to {FORMAT}",
+                    "upgrade attnviz",
+                )
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return _capture(meta, arrays)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{source} is no readable safetensors file: {error}") from error
-    if not meta:
-        raise InputError(f"{source} holds no capture", "it looks like a file of model weights")
-    if meta["format"] > FORMAT:
-        raise InputError(
-            f"{source} has capture format {meta['format']}, this attnviz reads up to {FORMAT}",
-            "upgrade attnviz",
-        )
-    return _capture(meta, arrays)
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise InputError(f"{source} holds a damaged capture: {error}") from error
 
 
 def _layer(
@@ -107,6 +113,7 @@ def _layer(
         "keys": axes.setdefault(layer.keys, len(axes)),
         "causal": layer.causal,
         "cross": layer.cross,
+        "kept": list(layer.kept),
     }
 
 
@@ -142,11 +149,10 @@ def _read_layer(
     meta: Mapping[str, Any], stack: str, arrays: Mapping[str, np.ndarray], axes: list[Axis]
 ) -> LayerAttention:
     prefix = f"{stack}/{meta['layer']}/"
-    kept = {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-    allowed = kept.pop("allowed", None)
     fields = {**meta, "heads": tuple(meta["heads"])}
     fields |= {"queries": axes[meta["queries"]], "keys": axes[meta["keys"]]}
-    return LayerAttention(**fields, kept=kept, allowed=allowed)
+    fields |= {"kept": {name: arrays[prefix + name] for name in meta["kept"]}}
+    return LayerAttention(**fields, allowed=arrays.get(prefix + "allowed"))
 
 
 def _read_axis(meta: Mapping[str, Any]) -> Axis:

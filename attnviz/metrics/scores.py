@@ -74,7 +74,7 @@ class _Masses:
             self._diagonals(counted, allowed & rows[:, None], block.start)
 
     def _entropies(self, weights: Tensor, sums: Tensor, allowed: Tensor, rows: Tensor) -> None:
-        whole = sums.clamp_min(1e-30)
+        whole = sums.masked_fill(sums <= 0, 1)  # a row that gives all to learned sinks
         entropy = torch.special.entr(weights).sum(dim=-1) / whole + whole.log()  # (heads, rows)
         self.entropy += entropy[:, rows].sum(dim=1)
         keys = allowed.sum(dim=-1)

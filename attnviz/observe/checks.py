@@ -27,7 +27,7 @@ class SelfCheck:
 
     They are the least and largest row sum, the largest weight on a forbidden key and on a padded
     one, the number of rows that are not finite, and the largest row sum error that the model's
-    precision allows (−1 when rows may sum to less, because the model has learned sinks).
+    precision allows (negative when rows may sum to less, because the model has learned sinks).
     """
 
     passes: int = 1
@@ -65,7 +65,8 @@ class _SelfCheck:
             self.padded = torch.maximum(self.padded, weights[..., ~keys].amax())
 
     def result(self) -> Mapping[str, Tensor]:
-        slack = self.least.new_tensor(-1.0 if self.site.leaks else self.site.rounding)
+        rounding = self.site.rounding
+        slack = self.least.new_tensor(-rounding if self.site.leaks else rounding)
         parts = [self.least, self.largest, self.forbidden, self.padded, self.broken, slack]
         return {"check": torch.stack(parts)}
 
@@ -82,7 +83,7 @@ def verdicts(stacks: Iterable[AttentionStack]) -> tuple[Check, ...]:
         return ()
     least, largest, forbidden, padded, broken, slack = found.T
     leaks = slack < 0
-    sums = (largest <= 1 + np.maximum(slack, 1e-4)) & (least >= np.where(leaks, 0, 1 - slack))
+    sums = (largest <= 1 + abs(slack)) & (least >= np.where(leaks, 0, 1 - slack))
     spread = f"{least.min():.6f} to {largest.max():.6f}"
     rest = ", the rest is learned sinks" if leaks.any() else ""
     count = int(broken.sum())

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from attnviz.attention.axis import Axis, slots
+from attnviz.attention.axis import fitted, joined, slots
 from attnviz.attention.capture import AttentionStack, LayerAttention
 from attnviz.attention.rows import RowBlock, Site
 from attnviz.errors import CaptureError
 from attnviz.observe.function_tap import FunctionTap
 from attnviz.observe.interface_tap import interface_tap
-from attnviz.observe.places import Place, Places, pattern_of
+from attnviz.observe.places import MODALITIES, Place, Places, pattern_of
 from attnviz.observe.plan import block_rows
+from attnviz.observe.source import TensorSource
 from attnviz.observe.walk import ModuleWalk
 
 if TYPE_CHECKING:
     import numpy as np
     from transformers import PreTrainedModel
 
+    from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Accumulator, Observer
     from attnviz.observe.source import MapSource
 
@@ -77,7 +79,7 @@ class Observation:
         """The observed layers of one example, by stack."""
         found: dict[str, dict[int, LayerAttention]] = {}
         for layer in self.layers:
-            if layer.kept and layer.parts == 1:
+            if example < len(layer.kept) and layer.parts == 1:
                 name = self.stack_names[layer.place.role, layer.place.pattern]
                 one = replace(layer.kept[example], layer=layer.place.layer)
                 found.setdefault(name, {})[layer.place.layer] = one
@@ -101,7 +103,7 @@ class Recorder:
         self.walk = ModuleWalk(model)
         pair = bool(getattr(model.config, "is_encoder_decoder", False))
         self.places = Places(self.walk.names, encoder_decoder=pair)
-        self.rounding = 1e-4 if model.dtype == torch.float32 else 16 * torch.finfo(model.dtype).eps
+        self.rounding = 1e-4 if model.dtype == torch.float32 else 4 * torch.finfo(model.dtype).eps
         self.layers: list[Layer] = []
         self.hidden: dict[str, tuple[int, ...]] = {}
         self._by_caller: dict[tuple[str, int], Layer] = {}
@@ -121,7 +123,6 @@ class Recorder:
         running = self.walk.current(module) or self.walk.current()
         if running is None:
             return
-        heads, _, keys = shape
         known = self._by_caller.get((running.path, running.caller))
         if known is not None:
             if known.last_row is not None:
@@ -131,6 +132,7 @@ class Recorder:
         if not self._spans_sequences(shape):
             self.hidden.setdefault(pattern_of(running.path)[0], shape)
             return
+        heads, _, keys = shape
         crosses = running.crosses and keys != self.merged_keys
         layer = Layer(self.places.place(running.path, crosses=crosses), heads)
         self.layers.append(layer)
@@ -139,6 +141,8 @@ class Recorder:
         if picked:
             with torch._C.DisableTorchFunction():  # thousands of our own calls, none to be seen
                 maps = source()
+                if isinstance(maps, TensorSource):
+                    maps.padding = self._padding(layer.place.role, maps)
                 layer.last_row = last_row(maps, picked)
                 examples = range(maps.examples)
                 layer.kept = [self._keep(layer.place, maps, one, picked) for one in examples]
@@ -199,12 +203,20 @@ class Recorder:
             allowed=allowed,
         )
 
+    def _padding(self, role: str, maps: MapSource) -> torch.Tensor:
+        """bool (examples, queries): the queries that only fill the batch."""
+        queries = [self._axes(role, maps, example)[0].padding for example in range(maps.examples)]
+        return torch.tensor(queries, device=maps.device)
+
     def _axes(self, role: str, maps: MapSource, example: int) -> tuple[Axis, Axis]:
         """The query and key axes; positions without a name are slots."""
         source = self.sources[example] if example < len(self.sources) else slots(maps.keys)
+        if role in (name for name, _ in MODALITIES):
+            return slots(maps.queries), slots(maps.keys)
         target = self.targets[example] if self.targets else source
         if role == "cross":
-            return fitted(target, maps.queries), fitted(source, maps.keys)
+            keys = fitted(source, maps.keys) if self.targets else slots(maps.keys)
+            return fitted(target, maps.queries), keys
         own = target if role == "decoder" else source
         if maps.keys == self.merged_keys:
             return fitted(target, maps.queries), joined(target, source)
@@ -212,26 +224,8 @@ class Recorder:
 
 
 def last_row(maps: MapSource, heads: Sequence[int]) -> torch.Tensor:
-    """The last row of the first example's maps: what tells two maps apart."""
-    return maps.rows(0, heads, maps.queries - 1, maps.queries)
-
-
-def fitted(axis: Axis, length: int) -> Axis:
-    """The axis when it has this length, else its last positions or slots in front of it."""
-    if len(axis) == length:
-        return axis
-    return slots(length)
-
-
-def joined(first: Axis, second: Axis) -> Axis:
-    """One axis after the other, told apart as segments."""
-    return Axis(
-        labels=first.labels + second.labels,
-        ids=first.ids + second.ids,
-        special=first.special + second.special,
-        segments=(0,) * len(first) + (1,) * len(second),
-        padding=first.padding + second.padding,
-    )
+    """The last row of the first example's maps, by itself: what tells two maps apart."""
+    return maps.rows(0, heads, maps.queries - 1, maps.queries).clone()
 
 
 def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[str, np.ndarray]:
@@ -256,11 +250,24 @@ def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[s
             for passes, accumulator in started:
                 if step < passes:
                     accumulator.update(block, step)
-    kept: dict[str, np.ndarray] = {}
-    for _, accumulator in started:
-        for name, value in accumulator.result().items():
-            kept[name] = value.cpu().numpy() if isinstance(value, torch.Tensor) else value
-    return kept
+    return {
+        name: value.cpu().numpy() if isinstance(value, torch.Tensor) else value
+        for _, accumulator in started
+        for name, value in accumulator.result().items()
+    }
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Every module in eval mode while the context is open, and as it was afterwards."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 def observe(
@@ -277,18 +284,13 @@ def observe(
     gradients. Raises CaptureError when no attention call was seen.
     """
     recorder = Recorder(model, sources, targets, observers, wanted)
-    training = model.training
-    nn.Module.eval(model)
-    try:
-        with ExitStack() as stack:
-            stack.enter_context(torch.no_grad())
-            stack.enter_context(recorder.walk.watch())
-            stack.enter_context(interface_tap(recorder))
-            tap = FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths)
-            stack.enter_context(tap)
-            outputs = model(**tensors)
-    finally:
-        model.train(training)
+    with ExitStack() as stack:
+        stack.enter_context(evaluating(model))
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(recorder.walk.watch())
+        stack.enter_context(interface_tap(recorder))
+        stack.enter_context(FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths))
+        outputs = model(**tensors)
     if not recorder.layers:
         raise CaptureError(
             f"no attention was seen in {type(model).__name__}",

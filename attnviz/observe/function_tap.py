@@ -6,13 +6,14 @@ A torch function mode sees `softmax`, `scaled_dot_product_attention` and
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from attnviz.observe.interface_tap import paused
+from attnviz.observe.interface_tap import active, paused
 from attnviz.observe.layouts import windowed
 from attnviz.observe.source import FunctionSource, Mask, TensorSource
 
@@ -51,7 +52,7 @@ class FunctionTap(TorchFunctionMode):
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
-        if self.watcher.paused or func not in SEEN:
+        if func not in SEEN or self.watcher.paused or active() is not self.watcher:
             return func(*args, **kwargs)
         with paused(self.watcher):
             result = func(*args, **kwargs)
@@ -96,6 +97,8 @@ class FunctionTap(TorchFunctionMode):
         running = self.walk.current()
         if query.ndim != 4 or query.shape[0] != self.examples or running is None:
             return
+        if attn_mask is not None:
+            attn_mask = attn_mask[(None,) * (4 - attn_mask.ndim)]
         mask = Mask(attn_mask, int(query.shape[2]), int(key.shape[2]), causal=is_causal)
         module = running.module
         keywords = {"scaling": scale}
@@ -106,10 +109,20 @@ class FunctionTap(TorchFunctionMode):
         )
 
     def _multi_head(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        wanted = kwargs | {"need_weights": True, "average_attn_weights": False}
-        weights = F.multi_head_attention_forward(*args, **wanted)[1]
-        if weights is not None and weights.ndim == 4:
-            self._report(weights)
+        given = MULTI_HEAD.bind(*args, **kwargs).arguments
+        query, key = given["query"], given["key"]
+        if query.ndim != 3:
+            return
+        added = (given["bias_k"] is not None) + given["add_zero_attn"]
+        shape = given["num_heads"], query.shape[0], key.shape[0] + added
+        wanted = given | {"need_weights": True, "average_attn_weights": False}
+
+        def source() -> TensorSource:
+            weights = F.multi_head_attention_forward(**wanted)[1]
+            assert weights is not None
+            return TensorSource(weights)
+
+        self.watcher.seen(source, shape, None)
 
     def _report(self, weights: torch.Tensor) -> None:
         _, heads, queries, keys = weights.shape
@@ -117,6 +130,7 @@ class FunctionTap(TorchFunctionMode):
 
 
 SOFTMAX = (F.softmax, torch.softmax, torch.Tensor.softmax, torch.special.softmax)
+MULTI_HEAD = inspect.signature(F.multi_head_attention_forward)
 SEEN = (*SOFTMAX, F.scaled_dot_product_attention, F.multi_head_attention_forward)
 
 
@@ -136,7 +150,8 @@ def scaled_dot_product(
 ) -> tuple[None, torch.Tensor]:
     """The weights of torch's own attention, in the shape of an eager attention function."""
     key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
-    scores = query @ key.transpose(-1, -2) * (scaling or query.shape[-1] ** -0.5)
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    scores = query @ key.transpose(-1, -2) * scale
     if mask is not None:
         scores = scores + mask
     return None, torch.softmax(scores.float(), dim=-1)

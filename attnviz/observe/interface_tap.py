@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from attnviz.observe.source import MapSource
 
+UNMASKED = ("eager", "flex_attention")  # attend to everything when they are given no mask
+
 _active: ContextVar[Watcher | None] = ContextVar("attnviz_interface_tap", default=None)
 
 
@@ -42,6 +44,11 @@ class Watcher(Protocol):
 
     def unplaced(self, shape: tuple[int, ...]) -> None:
         """A softmax that may be attention, but not over whole queries and keys."""
+
+
+def active() -> Watcher | None:
+    """The watcher of the innermost capture of this thread."""
+    return _active.get()
 
 
 @contextmanager
@@ -117,13 +124,14 @@ def mask_of(
 
     Under eager a missing mask means none. A fused kernel makes a missing mask causal when the
     call or the module says so and there is more than one query: SDPA counts keys from the upper
-    left, flash from the lower right.
+    left, flash from the lower right. Flex has its triangle in the mask alone.
     """
     queries, keys = int(query.shape[2]), int(key.shape[2])
     flash = "flash" in implementation
+    masked = given is not None or implementation in UNMASKED
     asked = keywords.get("is_causal")
     causal = bool(asked if asked is not None else getattr(module, "is_causal", True))
-    fused = implementation != "eager" and (given is None or flash) and queries > 1
+    fused = (flash or not masked) and queries > 1
     return Mask(
         given=given,
         queries=queries,

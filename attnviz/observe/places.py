@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.|$)")
-CROSS = re.compile(r"cross|enc\w*att")
+CROSS = re.compile(r"cross|(?:^|_)enc\w*att")
 MODALITIES = (
     ("vision", re.compile(r"vision|visual|image|pixel|vit\b", re.IGNORECASE)),
     ("audio", re.compile(r"audio|speech|acoustic", re.IGNORECASE)),

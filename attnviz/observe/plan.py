@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attnviz.errors import UsageError
+from attnviz.models.facts import number, text_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,50 +42,81 @@ class Plan:
 
 def make_plan(sites: Sequence[tuple[int, int, int]], memory: str | None) -> Plan:
     """The plan for sites of (heads, queries, keys) each, under `--memory`."""
-    budget = parse_bytes(memory) if memory else free_memory() // 4
+    budget = free_memory() // 4 if memory is None else parse_bytes(memory)
     return Plan(budget=budget, maps=sum(4 * h * q * k for h, q, k in sites))
 
 
-def expected_sites(config: Any, queries: int, targets: int | None) -> list[tuple[int, int, int]]:
-    """(heads, queries, keys) of every attention layer that a model's config tells of."""
-    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+class Expected(NamedTuple):
+    """The size of one attention layer before it has run."""
+
+    role: str
+    layer: int
+    heads: int
+    queries: int
+    keys: int
+
+
+def expected_sites(config: Any, queries: int, targets: int | None) -> list[Expected]:
+    """Every attention layer that a model's config tells of."""
     if not getattr(config, "is_encoder_decoder", False):
-        layers, heads = read(text, LAYERS), read(text, HEADS)
-        return [(heads, queries, queries)] * layers
-    sites = [(read(text, ENCODER_HEADS), queries, queries)] * read(text, ENCODER_LAYERS)
+        text = text_config(config)
+        heads = number(text, HEADS)
+        return [Expected("self", layer, heads, queries, queries) for layer in attending(text)]
+    encoder, decoder = (part(config, name) for name in ("encoder", "decoder"))
+    heads = number(encoder, ENCODER_HEADS)
+    layers = range(number(encoder, ENCODER_LAYERS))
+    sites = [Expected("encoder", layer, heads, queries, queries) for layer in layers]
     if targets:
-        layers, heads = read(text, DECODER_LAYERS), read(text, DECODER_HEADS)
-        sites += [(heads, targets, targets), (heads, targets, queries)] * layers
+        heads = number(decoder, DECODER_HEADS)
+        for layer in range(number(decoder, DECODER_LAYERS)):
+            sites.append(Expected("decoder", layer, heads, targets, targets))
+            sites.append(Expected("cross", layer, heads, targets, queries))
     return sites
 
 
+def part(config: Any, side: str) -> Any:
+    """The config of the encoder or decoder, where they have one each, else the text part's."""
+    for name in (side, f"{side}_config"):
+        own: Any = getattr(config, name, None)
+        if hasattr(own, "model_type"):
+            return text_config(own)
+    return text_config(config)
+
+
+def attending(config: Any) -> list[int]:
+    """The layers that have softmax attention: those of another kind are left out."""
+    layers = range(number(config, LAYERS))
+    kinds = getattr(config, "layers_block_type", None) or getattr(config, "layer_types", None)
+    if not isinstance(kinds, (list, tuple)) or len(kinds) != len(layers):
+        return [*layers]
+    return [layer for layer in layers if kinds[layer] not in NO_SOFTMAX]
+
+
+NO_SOFTMAX = ("linear_attention", "mamba", "mamba2", "recurrent", "conv", "moe", "mlp")
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
 ENCODER_LAYERS = ("encoder_layers", "num_encoder_layers", *LAYERS)
-ENCODER_HEADS = ("encoder_attention_heads", "num_encoder_attention_heads", *HEADS)
+ENCODER_HEADS = (
+    "encoder_attention_heads",
+    "num_encoder_attention_heads",
+    "encoder_num_attention_heads",
+    *HEADS,
+)
 DECODER_LAYERS = ("decoder_layers", "num_decoder_layers", *LAYERS)
 DECODER_HEADS = ("decoder_attention_heads", "num_decoder_attention_heads", *HEADS)
 
 
-def read(config: Any, names: Sequence[str]) -> int:
-    """The first of these settings that the config has as a number (the largest of a list)."""
-    for name in names:
-        value = getattr(config, name, None)
-        if isinstance(value, (list, tuple)) and value and all(isinstance(v, int) for v in value):
-            return int(max(value))
-        if isinstance(value, int):
-            return value
-    return 0
-
-
 def parse_bytes(text: str) -> int:
     """`4GiB`, `512M`, `1.5g` or a plain number as bytes."""
-    number = text.strip().rstrip("iIbB" + "kKmMgGtT")
-    unit = text.strip()[len(number) :].upper().replace("IB", "").replace("B", "")
+    digits = text.strip().rstrip("iIbB" + "kKmMgGtT")
+    unit = text.strip()[len(digits) :].upper().replace("IB", "").replace("B", "")
     try:
-        return int(float(number) * UNITS[unit])
-    except (ValueError, KeyError):
-        raise UsageError(f"--memory {text} is no size", "write for example 4GiB or 512M") from None
+        size = int(float(digits) * UNITS[unit])
+    except (ValueError, KeyError, OverflowError):
+        size = -1
+    if size < 0:
+        raise UsageError(f"--memory {text} is no size", "write for example 4GiB or 512M")
+    return size
 
 
 def human(size: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -26,9 +27,11 @@ class MapSource(Protocol):
     heads: int
     queries: int
     keys: int
-    causal: bool
     leaks: bool
     device: torch.device
+
+    @property
+    def causal(self) -> bool: ...
 
     def rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
         """float32 (heads, rows, width): post-softmax weights; keys from `width` on have none."""
@@ -44,7 +47,8 @@ class Mask:
     `given` is what the model passed: None, a boolean (True = attend) or additive tensor that
     broadcasts to (batch, heads, queries, keys), a (batch, keys) padding mask (flash), or a
     function of indices (flex). `causal` adds the triangle that a fused kernel adds by itself;
-    `shift` is the position of query 0 among the keys, `window` the flash kernels' width.
+    `shift` is the position of query 0 among the keys, `window` the flash kernels' width, which
+    reaches as far to the right as to the left.
     """
 
     given: Any
@@ -67,7 +71,7 @@ class Mask:
         if self.causal:
             out = out & (keys <= rows)
         if self.window is not None:
-            out = out & (keys > rows - self.window)
+            out = out & ((rows - keys).abs() < self.window)
         given = self._rows(example, start, stop, width, device)
         if given is not None:
             out = out & (given if given.dtype == torch.bool else given > lowest(given.dtype) / 2)
@@ -140,7 +144,8 @@ class FunctionSource:
         self.examples, self.heads, self.queries, _ = self.query.shape
         self.keys = int(self.key.shape[2])
         self.device = self.query.device
-        self.scale = self.keywords.get("scaling") or self.query.shape[-1] ** -0.5
+        given = self.keywords.get("scaling")
+        self.scale = self.query.shape[-1] ** -0.5 if given is None else given
         self.plain = self._agrees()
         self.causal = self.mask.causal or self._looks_causal()
         learned = (name for name, _ in self.module.named_parameters(recurse=False))
@@ -209,6 +214,7 @@ class FunctionSource:
             v is not None and (k in ("softcap", "sinks") or getattr(v, "ndim", 0) == 4)
             for k, v in self.keywords.items()
         )
+        special = special or isinstance(self.scale, torch.Tensor)
         if special or self.heads % self.key.shape[1] or self.key.shape[-1] != self.query.shape[-1]:
             return False
         limit = 1e-6 if self.query.dtype == torch.float32 else 2 * torch.finfo(self.query.dtype).eps
@@ -226,13 +232,14 @@ class FunctionSource:
         return True
 
     def _looks_causal(self) -> bool:
-        """Whether the given mask forbids every later key (seen at the first and middle rows)."""
+        """Whether the given mask forbids every later key (seen at a few rows of all examples)."""
         if self.mask.given is None or self.queries < 2 or self.queries != self.keys:
             return False
-        for row in {0, self.queries // 2, self.queries - 2}:
-            if bool(self.allowed(0, row, row + 1)[:, row + 1 :].any()):
-                return False
-        return True
+        return not any(
+            bool(self.allowed(example, row, row + 1)[:, row + 1 :].any())
+            for row in {0, self.queries // 2, self.queries - 2}
+            for example in range(self.examples)
+        )
 
 
 @dataclass
@@ -241,20 +248,31 @@ class TensorSource:
 
     Its mask was not seen and is read off the weights: a key that no query and no head looks at is
     forbidden, and so are the offsets before the first and after the last that anyone looks at.
+    The rows of `padding`, bool (examples, queries), are not read: many models spread them evenly.
     """
 
     weights: Tensor
     leaks: bool = False
+    padding: Tensor | None = None
 
     def __post_init__(self) -> None:
         self.examples, self.heads, self.queries, self.keys = self.weights.shape
         self.device = self.weights.device
+
+    @property
+    def causal(self) -> bool:
+        """See MapSource."""
+        return self.queries == self.keys > 1 and self._mask[1] >= 0
+
+    @cached_property
+    def _mask(self) -> tuple[Tensor, int, int]:
+        """bool (examples, keys) that are looked at, the smallest and the largest offset."""
         looked = (self.weights != 0).any(dim=1)  # (examples, queries, keys)
-        self._keys = looked.any(dim=1)  # (examples, keys)
+        if self.padding is not None:
+            looked &= ~self.padding[..., None]
         offsets = self._offsets(0, self.queries)[looked.any(dim=0)]
-        self._nearest = int(offsets.min()) if len(offsets) else 0
-        self._farthest = int(offsets.max()) if len(offsets) else 0
-        self.causal = self.queries == self.keys > 1 and self._nearest >= 0
+        ends = (int(offsets.min()), int(offsets.max())) if len(offsets) else (0, 0)
+        return looked.any(dim=1), *ends
 
     def _offsets(self, start: int, stop: int) -> Tensor:
         """query − key of every cell of these rows."""
@@ -269,5 +287,5 @@ class TensorSource:
     def allowed(self, example: int, start: int, stop: int) -> Tensor:
         """See MapSource."""
         offsets = self._offsets(start, stop)
-        near = (offsets >= self._nearest) & (offsets <= self._farthest)
-        return near & self._keys[example]
+        keys, nearest, farthest = self._mask
+        return (offsets >= nearest) & (offsets <= farthest) & keys[example]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,13 +37,13 @@ class ModuleWalk:
     """The stack of modules being called, kept up to date by hooks.
 
     A module that is registered under several names (shared layers) gets the name that lies below
-    the module that calls it. `forwards` counts the calls of the root.
+    the module that calls it. Calls in other threads than the one that watches are not counted.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.stack: list[Running] = []
-        self.forwards = 0
+        self._thread = threading.get_ident()
         self._invocations = 0
         self._names: dict[int, list[str]] = {}
         for name, module in model.named_modules(remove_duplicate=False):
@@ -80,9 +81,10 @@ class ModuleWalk:
             yield self
 
     def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if threading.get_ident() != self._thread:
+            return
         if module is self.model:
             self.stack.clear()
-            self.forwards += 1
         self._invocations += 1
         crosses = any(kwargs.get(name) is not None for name in OTHER_SEQUENCE)
         caller = self.stack[-1].invocation if self.stack else 0
@@ -90,6 +92,8 @@ class ModuleWalk:
         self.stack.append(Running(module, path, self._invocations, caller, crosses))
 
     def _leave(self, module: nn.Module, args: object, output: torch.Tensor) -> None:
+        if threading.get_ident() != self._thread:
+            return
         while self.stack:
             if self.stack.pop().module is module:
                 return

@@ -191,6 +191,12 @@ def test_entropy_of_leaking_rows_is_that_of_the_renormalised_row() -> None:
     np.testing.assert_allclose(leaking["score.first"], 0.4 * whole["score.first"], atol=1e-6)
 
 
+def test_a_row_that_gives_all_to_learned_sinks_has_no_entropy() -> None:
+    maps = uniform(8)
+    maps[3] = 0
+    assert scores(maps)["entropy"] == pytest.approx(math.log(8) * 7 / 8, abs=1e-5)
+
+
 def test_cross_stacks_have_neither_self_nor_neighbours() -> None:
     maps = random_maps(1, 9, seed=6)[:, :6]
     found = observed(maps, [Masses(), Content()], cross=True)

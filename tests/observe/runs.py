@@ -1,0 +1,59 @@
+"""Tiny real models, run under observation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from attnviz.attention.axis import Axis
+from attnviz.attention.rows import Observer, Site
+from attnviz.observe.checks import SelfCheck
+from attnviz.observe.engine import Layer, Observation, Wanted, everything, observe
+from attnviz.observe.keep import WholeMaps
+from tests.zoo.shrink import quiet
+
+
+def ids(*shape: int, seed: int = 0) -> Tensor:
+    """Random ordinary tokens."""
+    return torch.randint(8, 100, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def axes(tokens: Tensor, mask: Tensor | None = None) -> list[Axis]:
+    known = torch.ones_like(tokens) if mask is None else mask
+    return [
+        Axis(labels=tuple(str(i) for i in row), padding=tuple(not real for real in some))
+        for row, some in zip(tokens.tolist(), known.bool().tolist(), strict=True)
+    ]
+
+
+def whole(site: Site) -> Sequence[Observer]:
+    return [WholeMaps(), SelfCheck()]
+
+
+def seen_by(
+    model: PreTrainedModel,
+    given: Mapping[str, Any],
+    observers: Callable[[Site], Sequence[Observer]] = whole,
+    wanted: Wanted = everything,
+) -> Observation:
+    mask = given.get("attention_mask")
+    tokens = given["input_ids"]
+    known = mask if mask is not None and mask.shape == tokens.shape else None
+    targets = axes(given["decoder_input_ids"]) if "decoder_input_ids" in given else None
+    with quiet():
+        return observe(model, given, axes(tokens, known), targets, observers, wanted)
+
+
+def maps(layer: Layer, example: int = 0) -> Tensor:
+    """(heads, queries, keys)."""
+    return torch.from_numpy(layer.kept[example].kept["weights"])
+
+
+def eager_maps(model: PreTrainedModel, given: Mapping[str, Any]) -> list[Tensor]:
+    """(examples, heads, queries, keys) of every layer of an eager model."""
+    with quiet(), torch.no_grad():
+        return list(model(**given, output_attentions=True).attentions)

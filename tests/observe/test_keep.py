@@ -1,0 +1,105 @@
+"""Kept maps against plain computations on the whole map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attnviz.observe import plan
+from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, bins
+from tests.sources import causal_uniform, observed, random_maps, uniform
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7, 100])
+@pytest.mark.parametrize("causal", [True, False])
+def test_whole_maps_are_the_maps(rows: int, causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 3 * 11 * rows)
+    maps = random_maps(3, 11, seed=rows, causal=causal)
+    allowed = np.tril(np.ones((11, 11), bool)) if causal else np.ones((11, 11), bool)
+    kept = observed(maps, [WholeMaps()], allowed=allowed)
+    np.testing.assert_allclose(kept["weights"], maps, atol=1e-7)
+    assert kept["weights"].dtype == np.float32
+    np.testing.assert_array_equal(kept["allowed"], allowed)
+
+
+@given(st.integers(1, 300), st.integers(1, 40))
+def test_bins_are_even_and_in_order(length: int, side: int) -> None:
+    found = bins(length, side, torch.device("cpu"))
+    counts = torch.bincount(found)
+    assert len(counts) == min(side, length)
+    assert int(counts.max() - counts.min()) <= 1
+    assert found.tolist() == sorted(found.tolist())
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    queries=st.integers(1, 20),
+    keys=st.integers(1, 20),
+    side=st.integers(1, 25),
+    cells=st.sampled_from([20, 100, 2**20]),
+)
+def test_pooled_maps_keep_the_mass(queries: int, keys: int, side: int, cells: int) -> None:
+    """METRICS.md 8.4: mean over the queries of a bin, sum over its keys."""
+    maps = np.random.default_rng(queries * 50 + keys).dirichlet(np.ones(keys), (2, queries))
+    before = plan.BLOCK_CELLS["cpu"]
+    plan.BLOCK_CELLS["cpu"] = cells
+    try:
+        pooled = observed(maps, [PooledMaps(side)])["pooled"]
+    finally:
+        plan.BLOCK_CELLS["cpu"] = before
+    height, width = min(side, queries), min(side, keys)
+    assert pooled.shape == (2, height, width)
+    row_bins = np.arange(queries) * height // queries
+    key_bins = np.arange(keys) * width // keys
+    for i in range(height):
+        for j in range(width):
+            block = maps[:, row_bins == i][:, :, key_bins == j]
+            np.testing.assert_allclose(pooled[:, i, j], block.sum(2).mean(1), atol=1e-5)
+    np.testing.assert_allclose(pooled.sum(-1), 1, atol=1e-5)
+
+
+def test_pooled_closed_forms() -> None:
+    np.testing.assert_allclose(observed(uniform(64), [PooledMaps(8)])["pooled"], 1 / 8, atol=1e-6)
+    pooled = observed(causal_uniform(64), [PooledMaps(2)])["pooled"][0]
+    assert pooled[0, 1] == 0
+    late = np.mean([32 / n for n in range(33, 65)])
+    np.testing.assert_allclose(pooled, [[1, 0], [late, 1 - late]], atol=1e-6)
+
+
+def test_rows_without_weights_count_as_empty() -> None:
+    maps = uniform(4)
+    maps[0] = np.nan
+    np.testing.assert_allclose(observed(maps, [PooledMaps(2)])["pooled"][0].sum(-1), [0.5, 1])
+
+
+@pytest.mark.parametrize("cells", [30, 2**20])
+@pytest.mark.parametrize("count", [1, 4, 30])
+@pytest.mark.parametrize("causal", [True, False])
+def test_the_heaviest_keys(
+    count: int, cells: int, causal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", cells)
+    maps = random_maps(2, 9, seed=count, causal=causal)
+    allowed = np.tril(np.ones((9, 9), bool)) if causal else None
+    kept = observed(maps, [TopKeys(count)], allowed=allowed)
+    size = min(count, 9)
+    assert kept["top_keys"].shape == kept["top_weights"].shape == (2, 9, size)
+    expected = -np.sort(-maps, axis=-1)[..., :size]
+    np.testing.assert_allclose(kept["top_weights"], expected, atol=1e-7)
+    picked = np.take_along_axis(maps, kept["top_keys"].clip(0), axis=-1)
+    real = kept["top_weights"] > 0
+    np.testing.assert_allclose(picked[real], kept["top_weights"][real], atol=1e-7)
+
+
+def test_passes_are_served_to_those_that_need_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from attnviz.metrics.scores import Content, Masses
+
+    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 40)
+    maps = random_maps(2, 10, seed=1)
+    together = observed(maps, [Masses(), Content(), WholeMaps(), TopKeys(2)])
+    for observer in (Masses(), Content(), WholeMaps(), TopKeys(2)):
+        for name, value in observed(maps, [observer]).items():
+            np.testing.assert_array_equal(together[name], value)

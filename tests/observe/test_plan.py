@@ -1,0 +1,118 @@
+"""What a run will keep, decided before it starts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attnviz.errors import UsageError
+from attnviz.observe.plan import (
+    BLOCK_CELLS,
+    Plan,
+    block_rows,
+    expected_sites,
+    free_memory,
+    human,
+    make_plan,
+    parse_bytes,
+)
+from tests.observe.runs import maps, seen_by
+from tests.zoo.oracle import inputs
+from tests.zoo.shrink import build, shrunk_config
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("17", 17),
+        ("17B", 17),
+        ("512M", 512 * 2**20),
+        ("4GiB", 2**32),
+        ("4gb", 2**32),
+        ("1.5g", 3 * 2**29),
+        (" 2 KiB ", 2048),
+        ("1e3", 1000),
+        ("1T", 2**40),
+    ],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "GiB", "-1", "-2G", "four", "4KK", "4X", "nan", "inf", "1e999", "-inf", "1,5G"],
+)
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(UsageError, match="is no size"):
+        parse_bytes(text)
+
+
+@given(st.integers(0, 2**50))
+def test_what_is_printed_reads_back(size: int) -> None:
+    assert parse_bytes(human(size)) == pytest.approx(size, rel=0.06, abs=1)
+
+
+def test_a_plan_keeps_whole_maps_that_fit_exactly() -> None:
+    sites = [(4, 10, 10), (2, 10, 20)]
+    size = 4 * (400 + 400)
+    assert make_plan(sites, str(size)) == Plan(size, size)
+    assert make_plan(sites, str(size)).whole
+    assert not make_plan(sites, str(size - 1)).whole
+    assert make_plan([], "0").whole
+    assert "pooled" in str(make_plan(sites, "0"))
+
+
+def test_the_default_is_a_quarter_of_what_is_free() -> None:
+    budget = make_plan([], None).budget
+    assert budget > 0
+    assert budget == pytest.approx(free_memory() / 4, rel=0.5)
+
+
+@given(st.integers(1, 64), st.integers(1, 5000), st.integers(1, 5000))
+def test_blocks_hold_at_least_a_row_and_at_most_their_cells(
+    heads: int, queries: int, keys: int
+) -> None:
+    cells = BLOCK_CELLS["cpu"]
+    rows = block_rows(heads, queries, keys, torch.device("cpu"))
+    assert 1 <= rows <= queries
+    assert rows == 1 or heads * rows * keys <= cells
+    assert rows == queries or heads * (rows + 1) * keys > cells
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gpt2", "bert", "albert", "bloom", "gptj", "distilbert", "xlnet", "t5", "bart", "fsmt",
+        "encoder-decoder", "t5gemma", "jamba", "recurrent_gemma", "nemotron_h", "qwen3_next",
+        "gemma3n_text", "zamba2", "falcon_h1", "lfm2", "granite4_vision", "prophetnet",
+    ],
+)  # fmt: skip
+def test_the_plan_is_what_is_kept(name: str) -> None:
+    model = build(name)
+    given_ = inputs(model)
+    targets = given_["decoder_input_ids"].shape[1] if "decoder_input_ids" in given_ else None
+    sites = expected_sites(model.config, 24, targets)
+    seen = seen_by(model, given_)
+    planned = sum(4 * one.heads * one.queries * one.keys for one in sites)
+    kept = sum(4 * maps(layer).numel() for layer in seen.layers)
+    assert planned == pytest.approx(kept, rel=0.5)
+
+
+def test_layers_keep_their_numbers_in_hybrids() -> None:
+    found = [one.layer for one in expected_sites(shrunk_config("recurrent_gemma"), 10, None)]
+    assert found == [2]
+
+
+def test_without_a_target_there_is_only_an_encoder() -> None:
+    sites = expected_sites(shrunk_config("t5"), 10, None)
+    assert {one.role for one in sites} == {"encoder"}
+    assert [one.layer for one in sites] == [0, 1]
+
+
+def test_heads_that_vary_by_layer_are_no_error() -> None:
+    """transformers refuses to read a setting that differs from layer to layer."""
+    assert isinstance(expected_sites(shrunk_config("dots3_note_text"), 10, None), list)
