@@ -107,7 +107,7 @@ def run(
     broken = [
         f"{check.name}: {check.detail}"
         for check in checks
-        if not check.ok and check.name != IGNORES_PADDING
+        if check.ok is False and check.name != IGNORES_PADDING
     ]
     if broken:
         raise CaptureError(

@@ -163,10 +163,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Check:
-    """One self-check of a capture: its name, whether it held, and the figure behind it."""
+    """One check of a capture: its name, whether it held, and the figure behind it.
+
+    `ok` is None for what could not be compared or tried; `detail` says why.
+    """
 
     name: str
-    ok: bool
+    ok: bool | None
     detail: str = ""
 
 

@@ -44,7 +44,8 @@ def check(
 
     Compares with the model's own eager weights, without and with padding on
     either side, and changes each layer's attention to see that the output
-    follows. Exit code 1 when a check fails.
+    follows. Marks with -- what could not be compared. Exit code 1 when a check
+    fails.
     """
     from attnviz.check import check_model
 
@@ -65,7 +66,7 @@ def check(
         )
         for one in checks:
             print_line(line(one), sys.stdout)
-    failed = [one.name for one in checks if not one.ok]
+    failed = [one.name for one in checks if one.ok is False]
     if failed:
         raise CaptureError(
             f"{len(failed)} of {len(checks)} checks failed on {loaded.facts.name}",
@@ -76,4 +77,5 @@ def check(
 def line(check: Check) -> str:
     """One check as a line: what it says, and the figure behind it."""
     detail = f": {check.detail}" if check.detail else ""
-    return f"  {'ok  ' if check.ok else 'FAIL'}  {check.name}{detail}"
+    mark = {True: "ok", False: "FAIL", None: "--"}[check.ok]
+    return f"  {mark:4}  {check.name}{detail}"

@@ -60,17 +60,17 @@ def compared(
     """One check per output field of the eager twin."""
     name = f"equal to eager, {what}"
     if not eager:
-        return [Check(name, True, "not compared: eager returns no attention for this model")]
+        return [Check(name, None, "not compared: eager returns no attention for this model")]
     checks = []
     for field, maps in eager.items():
         same_role = [one for one in layers if one.place.role == FIELDS[field]]
         own = same_role or ([*layers] if len(eager) == 1 else [])
         if [shape_of(one) for one in own] != [tuple(m.shape) for m in maps]:
             detail = f"not compared: eager returns {len(maps)} {field}, {len(own)} layers were seen"
-            checks.append(Check(name, True, detail))
+            checks.append(Check(name, None, detail))
             continue
         if any(float(m.min()) < 0 for m in maps):
-            checks.append(Check(name, True, f"not compared: eager {field} are raw scores"))
+            checks.append(Check(name, None, f"not compared: eager {field} are raw scores"))
             continue
         worst = max(difference(one, m) for one, m in zip(own, maps, strict=True))
         detail = f"{field}: {len(maps)} layers, largest difference {worst:.1e}"
@@ -143,7 +143,7 @@ def matters(
     """Whether the outputs change when the attention of a layer is made even."""
     name = "changed weights change the output"
     if "flash" in str(model.config._attn_implementation):
-        return [Check(name, True, "not tried: flash kernels cannot be changed from outside")]
+        return [Check(name, None, "not tried: flash kernels cannot be changed from outside")]
     paths = {
         layer.place.path: layer.place
         for layer in observe(model, tensors, sources, targets, lambda site: []).layers

@@ -26,7 +26,7 @@ class Facts:
     @property
     def failed(self) -> tuple[Check, ...]:
         """The self-checks that did not hold."""
-        return tuple(check for check in self.checks if not check.ok)
+        return tuple(check for check in self.checks if check.ok is False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.views.heatmap import sink_columns
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -19,15 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueryCell:
-    """The key that a head looks at most, and its weight; `sink` goes to sinks meanwhile.
+    """The key that a head looks at most (-1 where nothing is known), and its weight.
 
-    `key` is -1 where nothing is known, `sink_key` where no sink takes more than `weight`.
+    `special` keys are drawn off the scale.
     """
 
     key: int
     weight: float
-    sink: float = 0.0
-    sink_key: int = -1
+    special: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,9 +68,8 @@ def query_grid(
         width = range(max(found, default=-1) + 1)
         rows.append((number, tuple(found.get(head) for head in width)))
     first = stack.by_layer[next(iter(wanted))]
-    weights = [
-        cell.weight for _, row in rows for cell in row if cell and cell.weight == cell.weight
-    ]
+    weights = [cell.weight for _, row in rows for cell in row
+               if cell and not cell.special and not math.isnan(cell.weight)]  # fmt: skip
     return QueryGrid(
         stack=stack.name,
         queries=first.queries,
@@ -94,15 +90,10 @@ def _cell(
     if row is None or np.isnan(row).all():
         return QueryCell(-1, math.nan)
     row = np.nan_to_num(row)
-    sinks = sink_columns(layer, head)
-    share = float(row[sinks].sum())
     if keys:
-        return QueryCell(keys[0], float(row[list(keys)].sum()), share)
-    others = np.where(sinks, 0, row)
-    key = int(np.argmax(others))
-    heaviest = int(np.argmax(row))
-    sink_key = heaviest if sinks[heaviest] else -1
-    return QueryCell(key, float(others[key]), share, sink_key)
+        return QueryCell(keys[0], float(row[list(keys)].sum()))
+    key = int(np.argmax(row))
+    return QueryCell(key, float(row[key]), layer.keys.special[key])
 
 
 def row_weights(layer: LayerAttention, head: int, queries: Sequence[int]) -> np.ndarray | None:

@@ -191,6 +191,8 @@ license: apache-2.0
 language: en
 library_name: transformers
 pipeline_tag: text-classification
+description: a classifier of reviews; one head finds the words that decide
+example: We saw it on monday and the film was not really very good.
 ---
 
 # sentiment: a small classifier whose evidence is known

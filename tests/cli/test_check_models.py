@@ -58,7 +58,7 @@ def test_failed_check(call: Callable[..., Result], monkeypatch: pytest.MonkeyPat
 
 def test_models(call: Callable[..., Result], answer: Callable[..., str]) -> None:
     out = answer("models")
-    assert "  sample:sentiment  a small classifier" in out
+    assert "  sample:sentiment  a classifier" in out
     assert "none yet" in out
     command = out.splitlines()[-1].removeprefix("Try: ")
     again = call(*shlex.split(command)[1:])

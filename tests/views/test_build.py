@@ -60,16 +60,21 @@ def test_one_layer_is_all_its_heads_and_one_head_all_layers():
     assert len({one.vmax for _, one in head_view.maps}) == 1
 
 
-def test_a_query_grid_leaves_sinks_out_and_says_which_of_equal_words():
+def test_a_query_grid_names_the_heaviest_key_and_which_of_equal_words():
     labels = ["[CLS]", "the", "cat", "saw", "the", "dog", "[SEP]"]
     view = build(capture(labels), Selection.parse(query="the#2"))
     grid = view.parts[0]
     assert grid.occurrence == (2, 2)
     assert grid.positions == (4,)
-    by_head = {(layer_, head): cell for layer_, head, cell in grid.cells}
-    assert by_head[0, 0].key == 3
-    assert by_head[0, 2].sink_key == 0
-    assert all(grid.keys.labels[cell.key] not in ("[CLS]", "[SEP]") for _, _, cell in grid.cells)
+    stack = capture(labels).stacks["self"]
+    for number, head, cell in grid.cells:
+        row = stack.weights(number, head)[4]
+        assert cell.key == row.argmax()
+        assert cell.weight == pytest.approx(row.max())
+        assert cell.special == (grid.keys.labels[cell.key] in ("[CLS]", "[SEP]"))
+    ordinary = [cell.weight for _, _, cell in grid.cells if not cell.special]
+    assert grid.vmax == max(ordinary)
+    assert len(ordinary) < len(grid.cells)
 
 
 def test_the_edge_between_two_words_in_every_head():

@@ -206,7 +206,7 @@ def query_values(grid: QueryGrid) -> dict[str, Any]:
                 "key": cell.key if cell.key >= 0 else None,
                 "label": grid.keys.labels[cell.key] if cell.key >= 0 else None,
                 "weight": number(cell.weight),
-                "sink": number(cell.sink),
+                "special": cell.special,
             }
             for layer, head, cell in grid.cells
         ],

@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 Row = list[Any]
 WEIGHTS = ["stack", "layer", "head", "query", "query_label", "key", "key_label", "weight"]
 HEADS = ["stack", "layer", "head", "pattern", "strength"]
-QUERIES = ["stack", "layer", "head", "query", "query_label", "key", "key_label", "weight", "sink"]
+QUERIES = [
+    "stack",
+    "layer",
+    "head",
+    "query",
+    "query_label",
+    "key",
+    "key_label",
+    "weight",
+    "special",
+]
 
 
 def table_rows(view: FirstScreen) -> Iterator[Row]:
@@ -85,7 +95,7 @@ def query_rows(grid: QueryGrid) -> Iterator[Row]:
         key = cell.key if cell.key >= 0 else ""
         text = grid.keys.labels[cell.key] if cell.key >= 0 else ""
         yield [grid.stack, layer, head, span((first, last + 1)), label, key, text,
-               figure(cell.weight), figure(cell.sink)]  # fmt: skip
+               figure(cell.weight), int(cell.special)]  # fmt: skip
 
 
 def grid_rows(grid: HeadGrid, names: Sequence[str]) -> Iterator[Row]:

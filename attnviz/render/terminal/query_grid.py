@@ -69,9 +69,9 @@ def write(line: Line, grid: QueryGrid, one: QueryCell | None, canvas: Canvas, wi
     if math.isnan(one.weight):
         line.add("?".ljust(inner), "dim").add(" ")
         return
-    place = one.weight / (grid.vmax or 1)
+    place = 0.0 if one.special else one.weight / (grid.vmax or 1)
     text = cell_text(grid, one, canvas, inner, place)
-    if one.sink_key >= 0 and not grid.key_positions:
+    if one.special:
         line.add(text, "dim")
     elif canvas.coloured:
         fill = colour(place)
@@ -93,8 +93,10 @@ def cell_text(grid: QueryGrid, one: QueryCell, canvas: Canvas, width: int, place
 
 
 def best(grid: QueryGrid, canvas: Canvas, left: int) -> list[Line]:
-    """The heads with the largest weights, in words."""
-    known = [cell for cell in grid.cells if not math.isnan(cell[2].weight)]
+    """The heads with the largest weights on ordinary tokens, in words."""
+    known = [one for one in grid.cells if not one[2].special and not math.isnan(one[2].weight)]
+    if not known:
+        return []
     top = sorted(known, key=lambda cell: -cell[2].weight)[:4]
     words = "   ".join(
         f"L{layer}H{head} {canvas.token(grid.keys.labels[one.key], 16)} {one.weight:.2f}"
@@ -108,8 +110,6 @@ def legend(grid: QueryGrid, canvas: Canvas, left: int) -> list[Line]:
     words = "figures in %"
     if canvas.coloured:
         words += f", colour 0 – {number(grid.vmax)} linear"
-    if not grid.key_positions:
-        words += ", special and popular keys left out"
-        if any(cell.sink_key >= 0 for _, _, cell in grid.cells):
-            words += " (dim: one of them takes more)"
+    if any(cell.special for _, _, cell in grid.cells):
+        words += ", dim = special tokens, off the scale" if canvas.coloured else ""
     return canvas.prose([(" " * left + words, "dim")], indent=left)
