@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from attnviz.attention.capture import Capture, ModelFacts, Prediction
+from attnviz.attention.capture import Capture
 from attnviz.attention.selection import Range, Selection
 from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
 from attnviz.inputs.text import Text
@@ -17,10 +17,11 @@ from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
 from attnviz.observe.plan import Plan, expected_sites, human, make_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from transformers import PreTrainedModel
 
+    from attnviz.attention.capture import Check, ModelFacts
     from attnviz.attention.rows import Observer, Site
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.load import LoadedModel
@@ -104,16 +105,7 @@ def run(
             f"no attention map of {loaded.facts.name} can be shown", "; ".join(seen.notes)
         )
     checks = verdicts(stack for stacks in found for stack in stacks.values())
-    broken = [
-        f"{check.name}: {check.detail}"
-        for check in checks
-        if check.ok is False and check.name != IGNORES_PADDING
-    ]
-    if broken:
-        raise CaptureError(
-            f"the capture of {loaded.facts.name} cannot be trusted: {'; '.join(broken)}",
-            "attnviz check compares it with the model's own eager weights",
-        )
+    require_trust(checks, loaded.facts.name)
     notes = (*loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)
     texts = inputs.texts or [Text("")] * len(found)
     return [
@@ -123,13 +115,24 @@ def run(
             text=text.text,
             pair=text.pair,
             target=text.target,
-            prediction=predict(loaded, seen.outputs, inputs) if len(found) == 1 else Prediction(),
+            prediction=predict(loaded, seen.outputs, inputs, example),
             checks=checks,
             notes=notes,
             plan={"budget": keeper.plan.budget, "maps": keeper.plan.maps, "kept": keeper.used},
         )
-        for stacks, text in zip(found, texts, strict=True)
+        for example, (stacks, text) in enumerate(zip(found, texts, strict=True))
     ]
+
+
+def require_trust(checks: Iterable[Check], name: str) -> None:
+    """Nothing. Raises CaptureError when a self-check failed; padding is the model's own doing."""
+    failed = (one for one in checks if one.ok is False and one.name != IGNORES_PADDING)
+    broken = "; ".join(f"{check.name}: {check.detail}" for check in failed)
+    if broken:
+        raise CaptureError(
+            f"the capture of {name} cannot be trusted: {broken}",
+            "attnviz check compares it with the model's own eager weights",
+        )
 
 
 @dataclass
