@@ -152,7 +152,8 @@ class Keeper:
         whole = self.plan.whole and self.used + size <= self.plan.budget
         self.asked += size
         self.used += size if whole else 0
-        maps: list[Observer] = [WholeMaps()] if whole else [PooledMaps(), TopKeys()]
+        small: list[Observer] = [PooledMaps(self.plan.side), TopKeys(self.plan.top)]
+        maps: list[Observer] = [WholeMaps()] if whole else small
         return [*maps, SelfCheck(), Masses(), Content()]
 
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from attnviz.observe.plan import POOLED_SIDE
+from attnviz.observe.plan import POOLED_SIDE, TOP_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ class PooledMaps:
     finite weight (padding in some models) count as empty.
     """
 
-    side: int = POOLED_SIDE
+    side: int = POOLED_SIDE[1]
     passes: int = 1
 
     def start(self, site: Site, device: torch.device) -> Accumulator:
@@ -87,9 +87,9 @@ def bins(length: int, side: int, device: torch.device) -> Tensor:
 
 @dataclass(frozen=True)
 class TopKeys:
-    """Keeps `top_keys` and `top_weights`, (heads, queries, count), heaviest first."""
+    """Keeps `top_keys` int32 and `top_weights` float32, (heads, queries, count), heaviest first."""
 
-    count: int = 8
+    count: int = TOP_KEYS[1]
     passes: int = 1
 
     def start(self, site: Site, device: torch.device) -> Accumulator:
@@ -107,7 +107,8 @@ class _Top:
         found = block.weights.topk(min(self.count, block.weights.shape[-1]), dim=-1)
         missing = self.count - found.values.shape[-1]
         self.weights.append(torch.nn.functional.pad(found.values, (0, missing)))
-        self.keys.append(torch.nn.functional.pad(found.indices, (0, missing), value=-1))
+        keys = found.indices.to(torch.int32)
+        self.keys.append(torch.nn.functional.pad(keys, (0, missing), value=-1))
 
     def result(self) -> Mapping[str, Tensor]:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     import torch
 
 UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-POOLED_SIDE = 256  # bins along each side of a pooled map
+POOLED_SIDE = (16, 256)  # least and most bins along each side of a pooled map
+TOP_KEYS = (3, 8)  # least and most keys kept of every query of a pooled map
+TOP_BYTES = 8  # an int32 key and a float32 weight
 BLOCK_CELLS = {"cpu": 2**20, "cuda": 2**26}  # heads × rows × keys of one row block
 
 
@@ -24,26 +27,47 @@ BLOCK_CELLS = {"cpu": 2**20, "cuda": 2**26}  # heads × rows × keys of one row 
 class Plan:
     """How much memory the kept maps may take, and how much they would.
 
-    `budget` and `maps` are bytes; `maps` is what whole maps of everything selected need.
+    `budget` and `maps` are bytes; `maps` is what whole maps of everything selected need. `heads`
+    and `rows` count the selected heads and their queries over all layers. Where whole maps do
+    not fit, pooled maps and top keys share the budget, down to a least size of each.
     """
 
     budget: int
     maps: int
+    heads: int = 0
+    rows: int = 0
 
     @property
     def whole(self) -> bool:
         """Whether whole maps fit."""
         return self.maps <= self.budget
 
+    @property
+    def side(self) -> int:
+        """The most bins along each side of a pooled map."""
+        least, most = POOLED_SIDE
+        return max(least, min(most, math.isqrt(self.budget // (8 * max(1, self.heads)))))
+
+    @property
+    def top(self) -> int:
+        """How many keys of every query are kept beside a pooled map."""
+        least, most = TOP_KEYS
+        return max(least, min(most, self.budget // (2 * TOP_BYTES * max(1, self.rows))))
+
     def __str__(self) -> str:
-        kept = "whole maps" if self.whole else f"maps pooled to {POOLED_SIDE} × {POOLED_SIDE}"
+        kept = "whole maps" if self.whole else f"maps pooled to {self.side} × {self.side}"
         return f"{kept}: whole ones take {human(self.maps)}, {human(self.budget)} are allowed"
 
 
 def make_plan(sites: Sequence[tuple[int, int, int]], memory: str | None) -> Plan:
     """The plan for sites of (heads, queries, keys) each, under `--memory`."""
     budget = free_memory() // 4 if memory is None else parse_bytes(memory)
-    return Plan(budget=budget, maps=sum(4 * h * q * k for h, q, k in sites))
+    return Plan(
+        budget=budget,
+        maps=sum(4 * h * q * k for h, q, k in sites),
+        heads=sum(h for h, _, _ in sites),
+        rows=sum(h * q for h, q, _ in sites),
+    )
 
 
 class Expected(NamedTuple):

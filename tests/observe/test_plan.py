@@ -59,7 +59,7 @@ def test_what_is_printed_reads_back(size: int) -> None:
 def test_a_plan_keeps_whole_maps_that_fit_exactly() -> None:
     sites = [(4, 10, 10), (2, 10, 20)]
     size = 4 * (400 + 400)
-    assert make_plan(sites, str(size)) == Plan(size, size)
+    assert make_plan(sites, str(size)) == Plan(size, size, heads=6, rows=60)
     assert make_plan(sites, str(size)).whole
     assert not make_plan(sites, str(size - 1)).whole
     assert make_plan([], "0").whole
@@ -116,3 +116,17 @@ def test_without_a_target_there_is_only_an_encoder() -> None:
 def test_heads_that_vary_by_layer_are_no_error() -> None:
     """transformers refuses to read a setting that differs from layer to layer."""
     assert isinstance(expected_sites(shrunk_config("dots3_note_text"), 10, None), list)
+
+
+@pytest.mark.parametrize("memory", ["0", "1MiB", "64MiB", "1GiB", "1TiB"])
+def test_pooled_maps_and_top_keys_share_the_budget(memory: str) -> None:
+    sites = [(32, 4096, 4096)] * 32
+    found = make_plan(sites, memory)
+    pooled = 4 * found.heads * found.side**2
+    top = 8 * found.rows * found.top
+    assert 16 <= found.side <= 256
+    assert 3 <= found.top <= 8
+    if found.side > 16 and found.top > 3:
+        assert pooled + top <= found.budget
+    larger = make_plan(sites, "2TiB")
+    assert (larger.side, larger.top) == (256, 8)
