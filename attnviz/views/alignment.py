@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.attention.words import merge_links, word_groups
-from attnviz.views.heatmap import Heatmap, State, sink_columns
+from attnviz.views.heatmap import Heatmap, State, missing_share, sink_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from attnviz.views.look import Look
 
 LEAST = 0.05  # weights below are not listed
-LEARNED = 0.005  # a missing share below is rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +28,9 @@ class AlignmentTable:
     are no sink and get at least 0.05, heaviest first. `sink`: the share that goes to sink columns
     and to what the model itself leaves out of the row; `learned`: only the latter. `links`
     (rows, 4): layer, head, key, weight of the link that stands out most in any head of the
-    stack, NaN where there is none. `least`: the smallest weight listed.
+    stack, NaN where there is none. `least`: the smallest weight listed. `partial`: only the
+    heaviest keys of every query are known, so that `sink` counts no others. `notes` say so, and
+    what the picture left out or changed; `sink_labels` are the texts of the sinks.
     """
 
     queries: Axis
@@ -42,6 +43,8 @@ class AlignmentTable:
     links: np.ndarray
     partial: bool = False
     least: float = LEAST
+    notes: tuple[str, ...] = ()
+    sink_labels: tuple[str, ...] = ()
 
     def top(self, row: int) -> list[tuple[int, float]]:
         """The (key, weight) listed in a row."""
@@ -74,7 +77,8 @@ def alignment(
     index = layer.heads.index(head)
     sinks = sink_columns(layer, head)
     learned = missing_share(layer, index)[list(rows)]
-    if single and not (shown.states == State.CUT).any():
+    partial = not single or bool((shown.states == State.CUT).any())
+    if single:
         keys, weights, sink = _from_map(shown, sinks, look.top, set(rows))
     else:
         keys, weights, sink = _from_heaviest(layer, index, sinks, look.top, rows)
@@ -87,17 +91,18 @@ def alignment(
         sink=sink + (0 if look.renormalize else learned),
         learned=learned,
         links=strongest_links(stack, layer, look, rows),
-        partial=not single,
+        partial=partial,
+        notes=_notes(layer, shown, partial and bool(sinks.any())),
+        sink_labels=tuple(dict.fromkeys(layer.keys.labels[i] for i in np.flatnonzero(sinks))),
     )
 
 
-def missing_share(layer: LayerAttention, index: int) -> np.ndarray:
-    """Float (queries,): the share of each row that goes to no key (learned sinks)."""
-    sums = layer.kept.get("row_sums")
-    if sums is None:
-        return np.zeros(len(layer.queries))
-    missing = 1 - np.asarray(sums[index], np.float64)
-    return np.asarray(np.where(missing > LEARNED, missing, 0.0))
+def _notes(layer: LayerAttention, shown: Heatmap, partial: bool) -> tuple[str, ...]:
+    """The notes of the map, and that the heaviest keys are all that the table knows."""
+    if not partial or "top_keys" not in layer.kept:
+        return shown.notes
+    count = layer.kept["top_keys"].shape[-1]
+    return *shown.notes, f"sink counts only what is among the {count} heaviest keys of a query"
 
 
 def _from_map(
@@ -116,10 +121,10 @@ def _from_map(
 def _from_heaviest(
     layer: LayerAttention, index: int, sinks: np.ndarray, top: int, rows: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same from the heaviest keys that were kept, or from whole maps of a pooled picture."""
+    """The same from the heaviest keys that were kept."""
     if "top_keys" in layer.kept:
         keys = np.asarray(layer.kept["top_keys"][index])[list(rows)].astype(int)
-        weights = np.asarray(layer.kept["top_weights"][index])[list(rows)]
+        weights = np.nan_to_num(np.asarray(layer.kept["top_weights"][index])[list(rows)])
         known = keys >= 0
         off = np.where(known, sinks[np.maximum(keys, 0)], False)
         sink = np.where(off, weights, 0).sum(axis=1).astype(np.float64)

@@ -159,7 +159,15 @@ def _query_grid(asked: Request) -> QueryGrid:
         asked.tokens.keys or (),
         occurrence(layer.queries, queries),
         asked.several,
+        undone(asked.look),
     )
+
+
+def undone(look: Look) -> tuple[str, ...]:
+    """What a query's grid does not do although it was asked for."""
+    asked = {"keys were not merged into words": look.words, "nothing was hidden": look.hide_special,
+             "nothing was renormalised": look.renormalize}  # fmt: skip
+    return tuple(words for words, wanted in asked.items() if wanted)
 
 
 def occurrence(axis: Axis, positions: tuple[int, ...]) -> tuple[int, int]:

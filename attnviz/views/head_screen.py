@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attnviz.attention.words import merge_layer
 from attnviz.views.alignment import AlignmentTable, alignment
-from attnviz.views.heatmap import Heatmap, heatmap
+from attnviz.views.heatmap import Heatmap, heatmap, missing_share
 from attnviz.views.patterns import Head, heads_of
 
 if TYPE_CHECKING:
@@ -34,13 +34,14 @@ class HeadScreen:
 
 @dataclass(frozen=True, eq=False)
 class HeadMaps:
-    """Several heads on one scale, from 0 to `vmax`."""
+    """Several heads on one scale, from 0 to `vmax`. `notes` are those of all maps together."""
 
     stack: str
     maps: tuple[tuple[Head, Heatmap], ...]
     vmax: float
     cross: bool = False
     several: bool = False
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ def head_screen(
     layer = prepared(stack.by_layer[head.layer], look)
     shown = heatmap(layer, head.head, look, rows.queries, rows.keys)
     table = alignment(stack, layer, head.head, look, shown) if parts != "map" else None
+    if parts == "map":
+        shown = with_learned(shown, layer, head.head)
     return HeadScreen(
         stack=stack.name,
         head=head,
@@ -97,7 +100,8 @@ def head_maps(
             ready[number] = layer, {one.head: one for one in heads_of(stack.by_layer[number])}
         layer, heads = ready[number]
         cross = cross or layer.cross
-        found.append((heads[head], heatmap(layer, head, look, rows.queries, rows.keys)))
+        shown = heatmap(layer, head, look, rows.queries, rows.keys)
+        found.append((heads[head], with_learned(shown, layer, head)))
     vmax = max((one.vmax for _, one in found), default=0.0)
     return HeadMaps(
         stack=stack.name,
@@ -105,4 +109,30 @@ def head_maps(
         vmax=vmax,
         cross=cross,
         several=several,
+        notes=notes_of([one for _, one in found]),
     )
+
+
+def with_learned(one: Heatmap, layer: LayerAttention, head: int) -> Heatmap:
+    """The map with a note on the share that its rows give to no key (learned sinks)."""
+    missing = missing_share(layer, layer.heads.index(head))
+    rows = [i for a, b in one.rows for i in range(a, b) if not layer.queries.padding[i]]
+    if not rows or not (missing[rows] > 0).any():
+        return one
+    note = "a learned sink takes what rows lack to 100 %"
+    if one.hidden or any("renormalised to 1" in note for note in one.notes):
+        note = "learned sinks are not shown"
+    return replace(one, notes=(*one.notes, note))
+
+
+def notes_of(maps: Sequence[Heatmap]) -> tuple[str, ...]:
+    """The notes of several maps, each once; shares left out run from the least to the largest."""
+    shares = [one.left_out for one in maps if one.hidden]
+    low, high = (f"{share:.0%}" for share in (min(shares, default=0), max(shares, default=0)))
+    share = low if low == high else f"{low} to {high}"
+    notes: dict[str, None] = {}
+    for one in maps:
+        own = one.hidden.format(f"{one.left_out:.0%}")
+        notes |= dict.fromkeys(one.hidden.format(share) if note == own else note
+                               for note in one.notes)  # fmt: skip
+    return tuple(notes)

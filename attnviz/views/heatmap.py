@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attnviz.views.look import Look, Reduce, Scale
 
 Spans = tuple[tuple[int, int], ...]
+LEARNED = 0.005  # a missing share below is rounding
 
 
 class State(IntEnum):
@@ -40,7 +41,8 @@ class Heatmap:
     last + 1) of them each row and column stands for. `sinks` bool (columns,) marks the columns
     drawn off the colour scale. `vmax` is the largest value in the others. `pooled` names what a
     cell of several positions holds, empty when every cell is one. `notes` state what was left
-    out or changed.
+    out or changed; `hidden` names what the look and the selection left out, `left_out` the share
+    of the attention that went with it.
     """
 
     values: np.ndarray
@@ -55,6 +57,8 @@ class Heatmap:
     reduce: Reduce = "mean"
     pooled: str = ""
     notes: tuple[str, ...] = ()
+    hidden: str = ""
+    left_out: float = 0.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -87,6 +91,15 @@ def sink_columns(layer: LayerAttention, head: int) -> np.ndarray:
     return np.asarray(special & ~np.array(layer.keys.padding, bool))
 
 
+def missing_share(layer: LayerAttention, index: int) -> np.ndarray:
+    """Float (queries,): the share of each row that goes to no key (learned sinks)."""
+    sums = layer.kept.get("row_sums")
+    if sums is None:
+        return np.zeros(len(layer.queries))
+    missing = 1 - np.asarray(sums[index], np.float64)
+    return np.asarray(np.where(missing > LEARNED, missing, 0.0))
+
+
 def heatmap(
     layer: LayerAttention,
     head: int,
@@ -103,7 +116,7 @@ def heatmap(
     elif queries is not None and "top_keys" in layer.kept:
         full = _heaviest(layer, head, look, queries)
     else:
-        return _kept_pooled(layer, head, look)
+        return _kept_pooled(layer, head, look, chosen=queries is not None or keys is not None)
     return shown(full, look, queries, keys)
 
 
@@ -122,14 +135,17 @@ def shown(
         columns = _among(columns, full.columns, keys)
     part = take(full, rows, columns)
     left_out = _left_out(full, part, rows)
-    hidden = [text for asked, text in ((look.hide_special, "special tokens"),
+    names = [text for asked, text in ((look.hide_special, "special tokens"),
                                        (keys is not None, "other keys")) if asked]  # fmt: skip
+    hidden = " and ".join(names)
     if hidden:
-        notes.append(f"{' and '.join(hidden)} hidden: {left_out:.0%} of the attention is not shown")
+        kept = "attention" if not (full.states == State.CUT).any() else "attention that was kept"
+        hidden += f" hidden: {{}} of the {kept} is not shown"
+        notes.append(hidden.format(f"{left_out:.0%}"))
     if look.renormalize:
         part = renormalized(part)
         notes.append("rows renormalised to 1 over what is shown")
-    return replace(part, vmax=largest(part), notes=tuple(notes))
+    return replace(part, vmax=largest(part), notes=tuple(notes), hidden=hidden, left_out=left_out)
 
 
 def _among(indices: Sequence[int], spans: Spans, wanted: Sequence[int]) -> list[int]:
@@ -205,15 +221,20 @@ def _heaviest(layer: LayerAttention, head: int, look: Look, queries: Sequence[in
     states = np.full(values.shape, State.CUT, np.uint8)
     if layer.causal and len(layer.queries) == len(layer.keys):
         states[np.arange(len(layer.keys))[None] > np.array(chosen)[:, None]] = State.MASKED
-    row, place = np.nonzero((keys >= 0) & (weights > 0))
+    row, place = np.nonzero((keys >= 0) & (weights != 0))
     values[row, keys[row, place]] = weights[row, place]
     states[row, keys[row, place]] = State.VALUE
-    note = f"only the {keys.shape[1]} heaviest keys of every query were kept"
+    states[np.array(layer.queries.padding, bool)[chosen], :] = State.PADDED
+    states[:, np.array(layer.keys.padding, bool)] = State.PADDED
+    states[~np.isfinite(values)] = State.NAN
+    notes = [f"only the {keys.shape[1]} heaviest keys of every query were kept"]
+    if look.words:
+        notes.append("words were not merged")
     one = _of(layer, head, look, values, states)
-    return replace(one, rows=tuple((i, i + 1) for i in chosen), notes=(note,))
+    return replace(one, rows=tuple((i, i + 1) for i in chosen), notes=tuple(notes))
 
 
-def _kept_pooled(layer: LayerAttention, head: int, look: Look) -> Heatmap:
+def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> Heatmap:
     """The pooled map that the run kept."""
     index = layer.heads.index(head)
     values = np.asarray(layer.kept["pooled"][index], np.float32)
@@ -224,11 +245,19 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look) -> Heatmap:
     if layer.causal and len(layer.queries) == len(layer.keys):
         ahead = np.array([a for a, _ in columns])[None] >= np.array([b for _, b in rows])[:, None]
         states[ahead] = State.MASKED
+    states[_all_in(layer.queries.padding, rows), :] = State.PADDED
+    states[:, _all_in(layer.keys.padding, columns)] = State.PADDED
+    sums = np.asarray(layer.kept.get("row_sums", np.zeros((index + 1, len(layer.queries)))))[index]
+    broken = np.isnan(sums) & ~np.array(layer.queries.padding, bool)
+    states[[bool(broken[a:b].any()) for a, b in rows], :] = State.NAN
+    states[~np.isfinite(values)] = State.NAN
     notes = ["the maps were not kept whole"]
     if look.words:
         notes.append("words were not merged")
     if look.hide_special or look.renormalize:
         notes.append("nothing was hidden or renormalised")
+    if chosen:
+        notes.append("all queries and keys are shown")
     one = Heatmap(
         values=values,
         states=states,
@@ -244,6 +273,11 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look) -> Heatmap:
         notes=tuple(notes),
     )
     return replace(one, vmax=largest(one))
+
+
+def _all_in(flags: Sequence[bool], found: Spans) -> np.ndarray:
+    """Bool (spans,): whether a flag holds at every position of a span."""
+    return np.array([all(flags[a:b]) for a, b in found], bool)
 
 
 def spans(length: int, bins: int) -> Spans:

@@ -85,8 +85,10 @@ def _reduced(one: Heatmap, rows: Bins, columns: Bins) -> tuple[np.ndarray, np.nd
     if one.reduce == "max":
         out = np.maximum.reduceat(np.maximum.reduceat(values, tops, axis=0), lefts, axis=1)
     else:
-        out = np.add.reduceat(np.add.reduceat(values, tops, axis=0), lefts, axis=1)
         real = (one.states != State.PADDED).any(axis=1).astype(np.float32)
+        real *= np.array([b - a for a, b in one.rows], np.float32)
+        values = values * np.where(real > 0, real, 1)[:, None]
+        out = np.add.reduceat(np.add.reduceat(values, tops, axis=0), lefts, axis=1)
         out = out / np.maximum(np.add.reduceat(real, tops), 1)[:, None]
     return out, _pooled_states(one.states, out, tops, lefts)
 

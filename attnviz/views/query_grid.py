@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, LayerAttention
@@ -33,6 +33,7 @@ class QueryGrid:
 
     `rows` holds (layer, its cells by head number, None where a head is missing). `occurrence`
     tells which of several equal words this is (1, 3): the first of three; (1, 1) when alone.
+    `notes` state what is not known, and what was asked for and not done.
     """
 
     stack: str
@@ -44,6 +45,7 @@ class QueryGrid:
     vmax: float
     occurrence: tuple[int, int] = (1, 1)
     several: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def cells(self) -> list[tuple[int, int, QueryCell]]:
@@ -59,6 +61,7 @@ def query_grid(
     keys: Sequence[int] = (),
     occurrence: tuple[int, int] = (1, 1),
     several: bool = False,
+    notes: tuple[str, ...] = (),
 ) -> QueryGrid:
     """The grid of the wanted heads (layer: heads). Several positions are one word: their mean."""
     rows = []
@@ -70,6 +73,7 @@ def query_grid(
     first = stack.by_layer[next(iter(wanted))]
     weights = [cell.weight for _, row in rows for cell in row
                if cell and not cell.special and not math.isnan(cell.weight)]  # fmt: skip
+    unknown = any(cell and math.isnan(cell.weight) for _, row in rows for cell in row)
     return QueryGrid(
         stack=stack.name,
         queries=first.queries,
@@ -80,7 +84,18 @@ def query_grid(
         vmax=max(weights, default=0.0),
         occurrence=occurrence,
         several=several,
+        notes=(*partial_notes(stack, wanted, unknown), *notes),
     )
+
+
+def partial_notes(stack: AttentionStack, layers: Iterable[int], unknown: bool) -> tuple[str, ...]:
+    """That only the heaviest keys are known, where some layer's maps were not kept whole."""
+    kept = [stack.by_layer[layer].kept for layer in layers]
+    if all("weights" in one for one in kept):
+        return ()
+    counts = [one["top_keys"].shape[-1] for one in kept if "top_keys" in one]
+    heaviest = f"only the {min(counts, default=0)} heaviest keys of every query were kept"
+    return (heaviest, "? = not among them") if unknown else (heaviest,)
 
 
 def _cell(
@@ -89,6 +104,8 @@ def _cell(
     row = row_weights(layer, head, queries)
     if row is None or np.isnan(row).all():
         return QueryCell(-1, math.nan)
+    if keys and np.isnan(row[list(keys)]).all():
+        return QueryCell(keys[0], math.nan)
     row = np.nan_to_num(row)
     if keys:
         return QueryCell(keys[0], float(row[list(keys)].sum()))
@@ -97,19 +114,22 @@ def _cell(
 
 
 def row_weights(layer: LayerAttention, head: int, queries: Sequence[int]) -> np.ndarray | None:
-    """Float (keys,): the mean row of these queries, from whole maps or the heaviest keys."""
+    """Float (keys,): the mean row of these queries, from whole maps or the heaviest keys.
+
+    NaN where a key is not among those that were kept.
+    """
     index = layer.heads.index(head)
     chosen = list(queries)
     if "weights" in layer.kept:
         return np.asarray(layer.kept["weights"][index, chosen].mean(axis=0))
     if "top_keys" not in layer.kept:
         return None
-    row = np.zeros(len(layer.keys))
+    row = np.full(len(layer.keys), np.nan)
     for query in chosen:
         keys, weights = (
             layer.kept["top_keys"][index, query],
             layer.kept["top_weights"][index, query],
         )
         known = keys >= 0
-        row[keys[known]] += weights[known] / len(chosen)
+        row[keys[known]] = np.nan_to_num(row[keys[known]]) + weights[known] / len(chosen)
     return row

@@ -1,15 +1,17 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from attnviz.attention.capture import AttentionStack
 from attnviz.attention.selection import Selection
 from attnviz.render.data.as_json import to_json
 from attnviz.render.data.rows import table_rows, to_text
 from attnviz.views.build import build
-from tests.captures import capture, translation
+from tests.captures import axis, capture, layer, translation
 
 
 def dumped(held, view):
@@ -97,3 +99,14 @@ def test_text_is_read_back_whatever_the_tokens(form, mark):
     back = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark))
     assert back[:2] == rows[:2]
     assert back[2] == ["\n", "\\ud83d"]
+
+
+def test_a_key_of_several_tokens_is_one_key_of_a_querys_rows():
+    held = capture(["[CLS]", "un", "##able", "to", "[SEP]"])
+    words = axis(["[CLS]", "un", "##able", "to", "[SEP]"], words=(None, 0, 0, 1, None))
+    stacks = {"self": AttentionStack("self", {0: layer(0, words, words)})}
+    view = build(replace(held, stacks=stacks), Selection.parse(query="to", key="unable"))
+    row = list(table_rows(view))[1]
+    assert row[5:7] == ["1-2", "un##able"]
+    sums = stacks["self"].by_layer[0].kept["weights"][0, 3, 1:3].sum()
+    assert float(row[7]) == pytest.approx(sums)

@@ -8,14 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from rich.color import Color, ColorSystem
 
 from attnviz.attention.capture import AttentionStack, Capture, Check, Prediction
 from attnviz.attention.selection import Selection
 from attnviz.render.terminal.canvas import Canvas, Depth, Line
 from attnviz.render.terminal.cells import MARKS, CellPainter, CellShape
 from attnviz.render.terminal.console import is_ascii, make_console
+from attnviz.render.terminal.map_lines import index_line, label_width, row_label
 from attnviz.render.terminal.picture import print_view
-from attnviz.render.terminal.ramps import BLOCKS, RAMPS, colour, glyph, luminance
+from attnviz.render.terminal.ramps import BLOCKS, LEVELS, RAMPS, colour, glyph, grey, luminance
 from attnviz.views.build import build
 from attnviz.views.heatmap import State, heatmap
 from attnviz.views.look import Look
@@ -248,3 +250,88 @@ def test_lines_are_cut_and_lose_spaces_at_their_end():
 def test_marks_have_distinct_glyphs():
     assert len({mark.glyph for mark in MARKS.values()}) == len(MARKS)
     assert len({mark.ascii for mark in MARKS.values()}) == len(MARKS)
+
+
+def test_256_colours_keep_the_kinds_apart():
+    def number(rgb):
+        return Color.from_rgb(*rgb).downgrade(ColorSystem.EIGHT_BIT).number
+
+    marks = [number(mark.background) for mark in MARKS.values() if mark.background is not None]
+    scale = {number(colour(i / LEVELS)) for i in range(LEVELS + 1)}
+    scale |= {number(grey(i / LEVELS)) for i in range(LEVELS + 1)}
+    assert len(set(marks)) == len(marks)
+    assert 16 not in marks
+    assert not scale & set(marks)
+
+
+@pytest.mark.parametrize("width", [20, 25, 30, 40])
+def test_rows_and_indices_start_where_the_cells_do(width):
+    held = capture([f"token{i}" for i in range(120)], layers=1, whole=False)
+    one = heatmap(held.stacks["self"].by_layer[0], 1, Look())
+    canvas = Canvas(width, Depth.NONE)
+    indent = label_width(one, canvas)
+    assert {row_label(one, i, canvas, indent).width for i in range(one.shape[0])} == {indent}
+    index = index_line(one, CellShape("shade", 1), indent, width)
+    shown = "".join(text for text, _ in index.parts)
+    assert cell_len(shown) <= width
+    assert set(shown.split()) <= {str(first) for first, _ in one.columns}
+
+
+def test_a_table_too_narrow_for_the_sink_share_says_so():
+    text = printed(build(capture(), Selection.parse(head="L0H1"), view="table"), 20)
+    assert "sink share" in " ".join(text.split())
+    assert "%" not in text.split("no room")[0].split("attends to")[1]
+
+
+def test_a_table_without_a_map_says_what_sinks_are_and_what_was_changed():
+    look = Look(renormalize=True)
+    text = printed(build(capture(), Selection.parse(head="L0H1"), look, "table"), 200)
+    assert "weights below 0.05 are not listed" in text
+    assert "sink = the share of [CLS] [SEP], which are not listed either" in text
+    assert "rows renormalised to 1" in text
+
+
+def test_bins_that_hold_sinks_are_not_called_special_tokens():
+    text = printed(build(capture(whole=False), Selection.parse(head="L0H1"), view="map"), 200)
+    assert "apart from columns that hold special tokens" in text
+    assert "30 %" not in text
+
+
+def test_one_legend_for_several_maps_names_what_is_in_any_and_no_one_maps_keys():
+    weights = np.full((2, 8, 8), 0.5 / 7, np.float32)
+    weights[0, :, 3] = weights[1, :, 4] = 0.5
+    weights[1, 2, 2] = np.nan
+    weights[0, 2, 5] = 0
+    tokens = axis()
+    held = Capture(FACTS, {"self": AttentionStack("self", {0: layer(0, tokens, tokens, weights)})})
+    text = " ".join(printed(build(held, view="grid"), 200).split())
+    assert "special tokens and keys that take over 30 %, off the scale" in text
+    assert "0 = exactly 0, ! = not a number" in text
+
+
+@pytest.mark.parametrize(("scale", "words"), [("rank", "each ranked by itself"),
+                                              ("row", "each row on its own scale"),
+                                              ("sqrt", "on one scale")])  # fmt: skip
+def test_several_maps_claim_one_scale_only_where_they_share_one(scale, words):
+    text = printed(build(capture(), look=Look(scale=scale), view="grid"))
+    assert words in text
+
+
+def test_negative_weights_are_seen():
+    tokens = axis([f"t{i}" for i in range(4)])
+    weights = np.full((1, 4, 4), 0.4, np.float32)
+    weights[0, :, 3] = -0.2
+    held = Capture(FACTS, {"self": AttentionStack("self", {0: layer(0, tokens, tokens, weights)})})
+    text = printed(build(held, Selection.parse(head="L0H0"), view="map"))
+    assert "-20" in text
+    assert "weights below 0 look like 0, the least is -0.20" in text
+
+
+def test_the_strongest_heads_say_that_special_tokens_do_not_count():
+    text = printed(build(capture(), Selection.parse(query="1")))
+    assert "strongest to no special token: " in text
+
+
+def test_a_model_named_like_its_architecture_is_named_once():
+    held = replace(capture(), model=replace(FACTS, name="BertModel"))
+    assert printed(build(held)).startswith("BertModel  3 layers × 4 heads")

@@ -175,3 +175,51 @@ def test_a_head_that_was_not_observed_is_an_error():
     assert build(held).parts
     with pytest.raises(SelectionError, match="nothing of this selection was observed"):
         build(Capture(FACTS, partly), Selection.parse(head="3"))
+
+
+def test_a_table_of_kept_keys_is_renormalised_like_its_map():
+    held = capture(whole=False)
+    look = Look(renormalize=True, hide_special=True)
+    (screen,) = build(held, Selection.parse(head="L0H3", query="2"), look).parts
+    listed = sum(weight for _, weight in screen.table.top(0))
+    assert listed == pytest.approx(screen.heatmap.values[0].sum(), abs=0.06)
+    assert screen.table.sink[0] == 0
+
+
+def test_the_sink_share_of_kept_keys_is_said_to_be_partial():
+    (screen,) = build(capture(whole=False), Selection.parse(head="L0H1")).parts
+    assert "sink counts only what is among the 4 heaviest keys of a query" in screen.table.notes
+    (screen,) = build(capture(), Selection.parse(head="L0H1")).parts
+    assert screen.table.notes == ()
+
+
+def test_several_maps_state_the_range_of_what_is_hidden():
+    (maps,) = build(capture(), Selection.parse(layer="0"), Look(hide_special=True)).parts
+    shares = [one.left_out for _, one in maps.maps]
+    assert maps.notes == (f"special tokens hidden: {min(shares):.0%} to {max(shares):.0%} "
+                          "of the attention is not shown",)  # fmt: skip
+
+
+def test_a_key_that_was_not_kept_is_unknown_and_not_zero():
+    (grid,) = build(capture(whole=False), Selection.parse(query="5", key="3")).parts
+    top = capture(whole=False).stacks["self"].by_layer[0].kept["top_keys"]
+    for layer_, head, cell in grid.cells:
+        if layer_ == 0:
+            assert np.isnan(cell.weight) == (3 not in top[head, 5])
+    assert "? = not among them" in grid.notes
+
+
+def test_a_query_grid_says_what_it_does_not_do():
+    look = Look(words=True, hide_special=True, renormalize=True)
+    (grid,) = build(capture(), Selection.parse(query="cat"), look).parts
+    assert grid.notes == ("keys were not merged into words", "nothing was hidden",
+                          "nothing was renormalised")  # fmt: skip
+
+
+def test_maps_without_a_table_mention_learned_sinks():
+    tokens = axis()
+    weights = np.full((2, 8, 8), 0.1, np.float32)
+    held = Capture(FACTS, {"self": AttentionStack("self", {0: layer(0, tokens, tokens, weights)})})
+    note = "a learned sink takes what rows lack to 100 %"
+    assert note in build(held, Selection.parse(head="L0H1"), view="map").parts[0].heatmap.notes
+    assert note in build(held, view="grid").parts[0].notes

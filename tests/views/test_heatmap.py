@@ -159,3 +159,47 @@ def test_an_empty_scale_divides_by_nothing():
     assert one.vmax == 0
     assert positions(replace(one, scale="log")).max() <= 1
     assert number(0) == "0"
+
+
+def test_pooling_a_kept_map_again_weighs_its_rows_by_their_queries():
+    tokens = axis([f"t{i}" for i in range(10)])
+    kept = heatmap(layer(0, tokens, tokens, whole=False), 3, Look())
+    again = pooled(kept, 2, 2)
+    weights = layer(0, tokens, tokens).kept["weights"][3]
+    (top, end), (left, stop) = again.rows[0], again.columns[0]
+    mean = weights[top:end, left:stop].sum(axis=1).mean()
+    assert {b - a for a, b in kept.rows} == {2, 3}
+    assert again.values[0, 0] == pytest.approx(mean)
+
+
+def test_padding_and_broken_rows_of_a_kept_pooled_map_are_no_zeros():
+    padded = axis([f"t{i}" for i in range(8)], padding=(True, True) + (False,) * 6)
+    one = layer(0, padded, padded, whole=False)
+    sums = one.kept["row_sums"].copy()
+    sums[1, 4] = np.nan
+    states = heatmap(replace(one, kept={**one.kept, "row_sums": sums}), 1, Look()).states
+    assert (states[0] == State.PADDED).all()
+    assert (states[1:, 0] != State.ZERO).all()
+    assert (states[2] == State.NAN).all()
+
+
+def test_the_heaviest_keys_keep_padding_and_nan_apart_from_what_was_not_kept():
+    padded = axis([f"t{i}" for i in range(8)], padding=(True, True) + (False,) * 6)
+    one = layer(0, padded, padded, whole=False)
+    heaviest = one.kept["top_weights"].copy()
+    heaviest[1, 4, 0] = np.nan
+    broken = replace(one, kept={**one.kept, "top_weights": heaviest})
+    shown = heatmap(broken, 1, Look(words=True), queries=(1, 4))
+    assert (shown.states[0] == State.PADDED).all()
+    assert shown.states[1, one.kept["top_keys"][1, 4, 0]] == State.NAN
+    assert "words were not merged" in shown.notes
+
+
+def test_what_is_hidden_of_kept_keys_is_a_share_of_what_was_kept():
+    shown = heatmap(layer(0, TOKENS, TOKENS, whole=False), 1, Look(hide_special=True), queries=(2,))
+    assert any("of the attention that was kept is not shown" in note for note in shown.notes)
+
+
+def test_a_pooled_map_says_that_it_leaves_no_keys_out():
+    shown = heatmap(layer(0, TOKENS, TOKENS, whole=False), 1, Look(), keys=(2,))
+    assert "all queries and keys are shown" in shown.notes

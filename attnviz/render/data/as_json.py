@@ -137,6 +137,7 @@ def shown_head(
         "scores": {name: number(value) for name, value in head.scores.items()},
         "map": None if heatmap is None else map_values(heatmap),
         "table": None if table is None else table_values(table),
+        "table_notes": [] if table is None else list(table.notes),
     }
 
 
@@ -199,6 +200,7 @@ def query_values(grid: QueryGrid) -> dict[str, Any]:
         "query": list(grid.positions),
         "label": [grid.queries.labels[i] for i in grid.positions],
         "key": list(grid.key_positions) or None,
+        "notes": list(grid.notes),
         "heads": [
             {
                 "layer": layer,

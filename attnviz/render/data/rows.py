@@ -91,9 +91,12 @@ def query_rows(grid: QueryGrid) -> Iterator[Row]:
     """One row per head."""
     first, last = grid.positions[0], grid.positions[-1]
     label = "".join(grid.queries.labels[i] for i in grid.positions)
+    asked = grid.key_positions
     for layer, head, cell in grid.cells:
-        key = cell.key if cell.key >= 0 else ""
+        key: int | str = cell.key if cell.key >= 0 else ""
         text = grid.keys.labels[cell.key] if cell.key >= 0 else ""
+        if asked:
+            key, text = span((asked[0], asked[-1] + 1)), "".join(grid.keys.labels[i] for i in asked)
         yield [grid.stack, layer, head, span((first, last + 1)), label, key, text,
                figure(cell.weight), int(cell.special)]  # fmt: skip
 

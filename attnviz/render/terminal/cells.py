@@ -39,11 +39,11 @@ class Mark:
 
 
 MARKS: dict[State, Mark] = {
-    State.ZERO: Mark("0", "0", (40, 24, 10), (150, 120, 90), "exactly 0"),
+    State.ZERO: Mark("0", "0", (64, 50, 14), (150, 120, 90), "exactly 0"),
     State.MASKED: Mark("·", "_", None, FAINT, "masked"),
     State.PADDED: Mark("╱", "/", (44, 56, 78), (130, 150, 180), "padding"),
     State.NAN: Mark("!", "!", (200, 30, 40), (255, 255, 255), "not a number"),
-    State.CUT: Mark("┊", "'", (24, 44, 36), (110, 150, 130), "not kept"),
+    State.CUT: Mark("┊", "'", (20, 56, 36), (110, 150, 130), "not kept"),
 }
 
 
@@ -135,7 +135,7 @@ def half_block(first: RGB | None, second: RGB | None, near: str, far: str) -> Pa
 
 def percent(value: float) -> str:
     """A weight in percent without a sign, empty when it rounds to 0."""
-    return "" if value < LEAST_SHOWN else f"{100 * value:.0f}"
+    return "" if abs(value) < LEAST_SHOWN else f"{100 * value:.0f}"
 
 
 def figures(value: float, width: int) -> str:

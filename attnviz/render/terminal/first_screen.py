@@ -53,7 +53,8 @@ def facts(one: Facts, canvas: Canvas) -> list[Line]:
     model = one.model
     size = [f"{model.layers} layers × {model.heads} heads" if model.layers else "",
             parameters(model.parameters), model.dtype, model.device]  # fmt: skip
-    words = [canvas.token(model.architecture), *size, tokens(one)]
+    architecture = "" if model.architecture == model.name else canvas.token(model.architecture)
+    words = [architecture, *size, tokens(one)]
     said = " · ".join(word for word in words if word)
     revision = f" @{canvas.token(model.revision)[:8]}" if model.revision else ""
     parts = [(canvas.token(model.name), "bold"), (revision, "dim"), ("  ", ""), (said, "dim")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attnviz.render.terminal.canvas import Canvas, Line
 from attnviz.render.terminal.cells import CellPainter, CellShape, Part, half_block
 from attnviz.render.terminal.head_grid import STYLES, name
-from attnviz.render.terminal.map_lines import legend, row_label
+from attnviz.render.terminal.map_lines import index_width, legend, mark_width, row_label
 from attnviz.views.pool import pooled
 
 if TYPE_CHECKING:
@@ -40,30 +40,28 @@ def head_maps(view: HeadMaps, canvas: Canvas) -> Iterator[Line]:
     """The lines of all panels, and one legend."""
     where = f" · {view.stack}" if view.several else ""
     count = len(view.maps)
-    yield Line(canvas.text(f"{count} heads on one scale{where}"), "bold")
     if not view.maps:
         return
+    scale = {"row": ", each row on its own scale", "rank": ", each ranked by itself"}
+    how = scale.get(view.maps[0][1].scale, " on one scale")
+    yield Line(canvas.text(f"{count} heads{how}{where}"), "bold")
     shape = panel_shape(view, canvas)
     panels = on_one_scale([(head, small(one, shape)) for head, one in view.maps])
     for start in range(0, count, shape.across):
         yield from band(panels[start : start + shape.across], canvas, shape)
         yield Line()
-    yield from legend(drawn(panels), canvas, shape.cell, 0)
+    yield from legend([one for _, one in panels], canvas, shape.cell, 0)
     if shape.stacked:
         yield from canvas.prose([("two queries per line", "dim")])
-
-
-def drawn(panels: Sequence[Panel]) -> Heatmap:
-    """The panel whose legend says most: the one with the most kinds of cells."""
-    return max((one for _, one in panels), key=lambda one: (len(set(one.states.ravel().tolist())),
-                                                            int(one.sinks.any())))  # fmt: skip
 
 
 def panel_shape(view: HeadMaps, canvas: Canvas) -> PanelShape:
     """How to lay the panels out in this width."""
     rows = max(one.shape[0] for _, one in view.maps)
     columns = max(one.shape[1] for _, one in view.maps)
-    label = LABEL if rows <= MOST_ROWS and canvas.width >= 40 else 0
+    first = view.maps[0][1]
+    names = index_width(first) + mark_width(first.queries) + 3
+    label = max(LABEL, names) if rows <= MOST_ROWS and canvas.width >= 40 else 0
     room = canvas.width - label + GAP
     across, factor = arrangement(view, room, columns)
     width = max(1, room // across - GAP)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 60
 SHORT = 24  # so few rows may be drawn twice: the map with digits, then the table
+SINKS, SINK_LABEL = 6, 12  # texts of sinks that are named, and their cells
 LISTED = 20  # rows of the table below a pooled map
 DIGITS, SQUARE, NARROW, HALF = (
     CellShape("digits", 3),
@@ -59,6 +60,7 @@ def head_screen(screen: HeadScreen, canvas: Canvas) -> Iterator[Line]:
     if screen.heatmap is None:
         if screen.table is not None:
             yield from table_alone(screen.table, canvas)
+            yield from canvas.prose([(table_words(screen.table, canvas), "dim")])
         return
     small = pooled(screen.heatmap, MOST_ROWS, len(screen.heatmap.columns))
     chosen = layout(small, screen.table, canvas)
@@ -141,10 +143,12 @@ def map_lines(
         yield line
     if not small.square and not small.pooled and chosen.cell.width <= 4:
         yield from key_lines(small, canvas, indent)
-    yield from legend(small, canvas, chosen.cell, indent)
-    if table is not None and (table.learned > 0).any():
-        words = f"sink holds the learned sink: {table.learned.mean():.0%} of a row on average"
-        yield from canvas.prose([(words, "dim")])
+    yield from legend([small], canvas, chosen.cell, indent)
+    own = set(small.notes)
+    if table is not None:
+        words = [note for note in table.notes if note not in own] + learned_words(table)
+        if words:
+            yield from canvas.prose([(", ".join(words), "dim")])
 
 
 def table_alone(table: AlignmentTable, canvas: Canvas) -> Iterator[Line]:
@@ -158,7 +162,10 @@ def table_alone(table: AlignmentTable, canvas: Canvas) -> Iterator[Line]:
     options = shapes(table, canvas, table.top_keys.shape[1])
     indent = index + 1 + label + GAP
     shape = next((one for one in options if indent + one.width <= canvas.width), None)
-    shape = shape or replace(options[-1], link=0)
+    if shape is None:
+        shape = replace(options[-1], link=0)
+        if indent + shape.width > canvas.width:
+            shape = replace(shape, share=0)
     yield Line("query"[:indent], "dim").pad(indent).join(heading(shape, canvas))
     for i in picked:
         query = table.rows[i]
@@ -168,4 +175,22 @@ def table_alone(table: AlignmentTable, canvas: Canvas) -> Iterator[Line]:
     if len(picked) < count:
         last = max(axis.positions)
         words = f"… {count - len(picked):,} more queries: --query 0-{min(59, last)} shows a range"
-        yield from canvas.prose([(words, "dim")])
+        yield from canvas.prose([(f"{words}; these have the heaviest keys", "dim")])
+    if not shape.share:
+        yield from canvas.prose([("no room for the sink share", "dim")])
+
+
+def table_words(table: AlignmentTable, canvas: Canvas) -> str:
+    """What a table without a map leaves unsaid: what it lists, what sinks are, what was changed."""
+    labels = [canvas.token(one, SINK_LABEL) for one in table.sink_labels]
+    names = " ".join(labels[:SINKS] + ["…"] * (len(labels) > SINKS))
+    words = [f"weights below {table.least:.2f} are not listed"]
+    words += [f"sink = the share of {names}, which are not listed either"] if names else []
+    return ", ".join([*words, *table.notes, *learned_words(table)])
+
+
+def learned_words(table: AlignmentTable) -> list[str]:
+    """That rows give a share to no key at all, where they do."""
+    if not (table.learned > 0).any():
+        return []
+    return [f"sink holds the learned sink: {table.learned.mean():.0%} of a row on average"]

@@ -5,15 +5,19 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.cells import cell_len
 
 from attnviz.render.terminal.canvas import Canvas, Depth, Line, painted
 from attnviz.render.terminal.cells import MARKS, CellShape, centred
 from attnviz.render.terminal.ramps import colour
+from attnviz.views.head_screen import notes_of
 from attnviz.views.heatmap import Heatmap, State
 from attnviz.views.scales import description, number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from attnviz.attention.axis import Axis
 
 LABEL, WIDE_LABEL = 12, 20
@@ -25,8 +29,9 @@ def label_width(heatmap: Heatmap, canvas: Canvas) -> int:
     """The columns that the row labels take, with the gap behind them."""
     most = WIDE_LABEL if canvas.width >= 140 else LABEL
     widest = max((cell_len(canvas.token(one)) for one in row_texts(heatmap)), default=0)
-    room = max(2, canvas.width // 3)
-    return min(index_width(heatmap) + 1 + mark_width(heatmap.queries) + min(widest, most), room) + 1
+    names = index_width(heatmap) + 1 + mark_width(heatmap.queries)
+    room = max(names + 1, canvas.width // 3)
+    return min(names + min(widest, most), room) + 1
 
 
 def row_texts(heatmap: Heatmap) -> list[str]:
@@ -86,15 +91,15 @@ def header(heatmap: Heatmap, canvas: Canvas, shape: CellShape, indent: int) -> l
             line.add(" " * ((shape.width - cell_len(text)) // 2) + text)
             line.pad(indent + (len_done := len_done + shape.width))
         lines.append(line)
-    lines.append(index_line(heatmap, shape, indent))
+    lines.append(index_line(heatmap, shape, indent, canvas.width))
     return lines
 
 
-def index_line(heatmap: Heatmap, shape: CellShape, indent: int) -> Line:
-    """The key indices: all where they fit, else by fives."""
+def index_line(heatmap: Heatmap, shape: CellShape, indent: int, width: int) -> Line:
+    """The key indices: all where they fit, else by fives; none that `width` would cut."""
     names = [span_text(heatmap.keys, (a, a + 1)) for a, _ in heatmap.columns]
     line = Line().pad(indent)
-    total = indent + shape.columns(len(names)) + 1
+    total = min(indent + shape.columns(len(names)) + 1, width)
     if shape.width >= 3 and all(len(name) < shape.width for name in names):
         return line.add("".join(centred(name.rjust(2), shape.width) for name in names), "dim")
     singles = all(b - a == 1 for a, b in heatmap.columns)
@@ -129,9 +134,13 @@ def key_lines(heatmap: Heatmap, canvas: Canvas, indent: int) -> list[Line]:
     return canvas.prose(parts, indent, Line(" " * indent))
 
 
-def legend(heatmap: Heatmap, canvas: Canvas, shape: CellShape, indent: int) -> list[Line]:
-    """What the cells mean: the scale, what is off it, and every special kind that occurs."""
-    words = legend_words(heatmap, canvas, shape)
+def legend(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape, indent: int) -> list[Line]:
+    """What the cells mean: the scale, what is off it, and every special kind that occurs.
+
+    The maps share one look and one scale; what occurs in any of them is named.
+    """
+    heatmap = panels[0]
+    words = legend_words(panels, canvas, shape)
     start = Line(" " * indent)
     bar = scale_bar(heatmap, canvas)
     if has_scale(canvas, shape) and indent + bar.width + 2 <= canvas.width:
@@ -167,8 +176,9 @@ def ends(heatmap: Heatmap) -> tuple[str, str]:
     return low, rest.split(" ")[0]
 
 
-def legend_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
+def legend_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) -> str:
     """The legend's words after the scale bar."""
+    heatmap = panels[0]
     scale = {"sqrt": "square root"}.get(heatmap.scale, heatmap.scale)
     parts = [scale] if has_scale(canvas, shape) else []
     if shape.kind == "digits":
@@ -178,14 +188,17 @@ def legend_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
         parts.append(f"two {'cells' if heatmap.pooled else 'keys'} per column")
     if canvas.depth is Depth.FEW:
         parts.append("14 shades")
-    if heatmap.sinks.any():
-        parts.append(sink_words(heatmap, canvas, shape))
-    if heatmap.pooled:
-        parts.append(pooled_words(heatmap))
-    present = {State(int(state)) for state in set(heatmap.states.ravel().tolist())}
+    if any(one.sinks.any() for one in panels):
+        parts.append(sink_words(panels, canvas, shape))
+    if any(one.pooled for one in panels):
+        parts.append(pooled_words(panels))
+    least = min(float(np.nanmin(one.values, initial=0)) for one in panels)
+    if least < 0:
+        parts.append(f"weights below 0 look like 0, the least is -{number(-least)}")
+    present = {State(int(state)) for one in panels for state in np.unique(one.states)}
     for state in sorted(present - {State.VALUE}):
         parts.append(mark_words(state, canvas))
-    return ", ".join(parts + list(heatmap.notes))
+    return ", ".join([*parts, *notes_of(panels)])
 
 
 def mark_words(state: State, canvas: Canvas) -> str:
@@ -198,17 +211,19 @@ def mark_words(state: State, canvas: Canvas) -> str:
     return f"{names[state]} = {mark.meaning}"
 
 
-def sink_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
+def sink_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) -> str:
     """Which columns are off the scale, and how they look."""
-    special = [heatmap.keys.special[a] for (a, _), off in
-               zip(heatmap.columns, heatmap.sinks, strict=True) if off]  # fmt: skip
-    what = "special tokens"
-    if not all(special):
-        names = [canvas.token(one, LABEL) for one in heatmap.sink_labels[:3]]
-        popular = "keys that take over 30 %"
-        if any(special):
-            popular = f"special tokens and {popular}"
-        what = f"{popular} ({' '.join(names)})" if names else popular
+    off = [(one, span) for one in panels
+           for span, sink in zip(one.columns, one.sinks, strict=True) if sink]  # fmt: skip
+    special = [any(one.keys.special[a:b]) for one, (a, b) in off]
+    kinds = ["special tokens"] * any(special) + ["keys that take over 30 %"] * (not all(special))
+    what = " and ".join(kinds)
+    if any(b - a > 1 for _, (a, b) in off):
+        what = f"columns that hold {what}"
+    elif not all(special) and len(panels) == 1:
+        labels = panels[0].sink_labels
+        names = [canvas.token(one, LABEL) for one in labels[:3]] + ["…"] * (len(labels) > 3)
+        what += f" ({' '.join(names)})"
     if canvas.coloured:
         return f"grey = {what}, off the scale"
     if shape.kind == "digits":
@@ -216,11 +231,12 @@ def sink_words(heatmap: Heatmap, canvas: Canvas, shape: CellShape) -> str:
     return f"digits = tenths to {what}, off the scale"
 
 
-def pooled_words(heatmap: Heatmap) -> str:
+def pooled_words(panels: Sequence[Heatmap]) -> str:
     """How many queries and keys a cell holds, and what it shows of them."""
-    rows = max(b - a for a, b in heatmap.rows)
-    columns = max(b - a for a, b in heatmap.columns)
+    rows = max(b - a for one in panels for a, b in one.rows)
+    columns = max(b - a for one in panels for a, b in one.columns)
     queries = "query" if rows == 1 else "queries"
     size = f"a cell is up to {rows} {queries} × {columns} key{'s' if columns > 1 else ''}"
-    how = "largest weight" if heatmap.pooled == "max" else "sum over keys, mean over queries"
+    largest = any(one.pooled == "max" for one in panels)
+    how = "largest weight" if largest else "sum over keys, mean over queries"
     return f"{size} ({how})"

@@ -94,15 +94,23 @@ def cell_text(grid: QueryGrid, one: QueryCell, canvas: Canvas, width: int, place
 
 def best(grid: QueryGrid, canvas: Canvas, left: int) -> list[Line]:
     """The heads with the largest weights on ordinary tokens, in words."""
-    known = [one for one in grid.cells if not one[2].special and not math.isnan(one[2].weight)]
+    values = [one for one in grid.cells if not math.isnan(one[2].weight)]
+    known = [one for one in values if not one[2].special]
     if not known:
         return []
+    lead = "strongest: " if len(known) == len(values) else "strongest to no special token: "
     top = sorted(known, key=lambda cell: -cell[2].weight)[:4]
     words = "   ".join(
-        f"L{layer}H{head} {canvas.token(grid.keys.labels[one.key], 16)} {one.weight:.2f}"
+        f"L{layer}H{head} {key_text(grid, one.key, canvas)} {one.weight:.2f}"
         for layer, head, one in top
     )
-    return canvas.prose([(" " * left + "strongest: ", "dim"), (words, "")], indent=left)
+    return canvas.prose([(" " * left + lead, "dim"), (words, "")], indent=left)
+
+
+def key_text(grid: QueryGrid, key: int, canvas: Canvas) -> str:
+    """The text of a key, or of all keys that were asked for."""
+    keys = grid.key_positions or (key,)
+    return canvas.token(joined_label([grid.keys.labels[i] for i in keys]), 16)
 
 
 def legend(grid: QueryGrid, canvas: Canvas, left: int) -> list[Line]:
@@ -112,4 +120,5 @@ def legend(grid: QueryGrid, canvas: Canvas, left: int) -> list[Line]:
         words += f", colour 0 – {number(grid.vmax)} linear"
     if any(cell.special for _, _, cell in grid.cells):
         words += ", dim = special tokens, off the scale" if canvas.coloured else ""
+    words = ", ".join([words, *grid.notes])
     return canvas.prose([(" " * left + words, "dim")], indent=left)

@@ -25,12 +25,13 @@ class TableShape:
     label: int
     link: int = 0
     head: int = 0
+    share: int = SINK
 
     @property
     def width(self) -> int:
         """The columns of a row."""
         listed = self.keys * (self.label + WEIGHT + 1)
-        return listed + SINK + (GAP + self.link + WEIGHT + 1 + self.head if self.link else 0)
+        return listed + self.share + (GAP + self.link + WEIGHT + 1 + self.head if self.link else 0)
 
 
 def shapes(table: AlignmentTable, canvas: Canvas, top: int) -> list[TableShape]:
@@ -56,7 +57,8 @@ def heading(shape: TableShape, canvas: Canvas) -> Line:
     """The names of the columns."""
     listed = shape.keys * (shape.label + WEIGHT + 1)
     line = Line("attends to"[:listed], "dim")
-    line = line.add("sink".rjust(listed + SINK - line.width), "dim")
+    if shape.share:
+        line.add("sink".rjust(listed + SINK - line.width), "dim")
     if shape.link:
         line.pad(shape.width - shape.link - WEIGHT - 1 - shape.head)
         room = shape.link + WEIGHT + 1 + shape.head
@@ -75,7 +77,7 @@ def table_row(table: AlignmentTable, i: int, shape: TableShape, canvas: Canvas) 
         line.add(weight_text(weight).rjust(WEIGHT) + " ", style)
     line.pad(shape.keys * (shape.label + WEIGHT + 1))
     share = f"{table.sink[i]:.0%}" if table.sink[i] >= 0.005 else ""
-    line.add(share.rjust(SINK), "dim")
+    line.add(share.rjust(SINK) if shape.share else "", "dim")
     link = table.link(i)
     if link is not None and shape.link:
         layer, head, key, weight = link
