@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import torch
 
     from attnviz.attention.axis import Axis
-
-Role = Literal["self", "encoder", "decoder", "cross"]
 
 
 @dataclass(frozen=True, slots=True)

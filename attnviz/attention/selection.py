@@ -21,7 +21,6 @@ PAIR = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
 LAYER_FORMS = "write a layer, a range or a list: 3, 0-5, 0-5,11,-1"
 HEAD_FORMS = "write a head, a range, a list, or layer and head: 5, 0-3, 5,7, L3H7, L3H7,L5H1"
 TOKEN_FORMS = "a word, its second occurrence it#2, an index, -1 for the last, or a range 12-80"
-INDEX = re.compile(r"-?\d+")
 OCCURRENCE = re.compile(r"(.+)#(\d+)", re.DOTALL)
 
 

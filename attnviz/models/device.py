@@ -10,7 +10,6 @@ from attnviz.errors import ModelError
 if TYPE_CHECKING:
     import torch
 
-DTypeName = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 

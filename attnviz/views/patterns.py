@@ -22,7 +22,6 @@ Category = Literal["position", "sink", "word", "punct", "broad", "mixed", "none"
 
 POSITION, SINK, POPULAR, WORD, PUNCT, BROAD = 0.5, 0.5, 0.3, 0.15, 0.4, 0.8
 POSITIONS = {"previous": "prev", "next": "next", "self": "self"}
-MEANS_NO_SHARE = ("broad", "mixed", "none")
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ SINK_GREY: tuple[RGB, RGB] = ((30, 30, 34), (176, 176, 180))
 BLOCKS = " ░▒▓█"
 ASCII = " .:-=+*#%@"
 LEVELS = 64
-LEVELS_256 = 14  # viridis passes through this many of the 256 colours (measured)
 
 
 @lru_cache(maxsize=4096)
