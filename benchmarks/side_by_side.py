@@ -57,7 +57,8 @@ def calls(rivals: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
 def peak_of(script: str, *arguments: str) -> int:
     """The peak resident memory of a fresh interpreter that runs the script, in bytes (Linux)."""
     code = (
-        "import runpy, sys; sys.argv = sys.argv[1:]; "
+        "import os, runpy, sys; sys.argv = sys.argv[1:]; "
+        "sys.path.insert(0, os.path.dirname(sys.argv[0])); "
         "runpy.run_path(sys.argv[0], run_name='__main__'); "
         "lines = open('/proc/self/status').read().splitlines(); "
         "print(next(line.split()[1] for line in lines if line.startswith('VmHWM')))"

@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attnviz.attention.axis import Axis
+    from attnviz.attention.rounded import StoreDtype
 
 STACK_ORDER = ("cross", "self", "decoder", "encoder")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LayerAttention:
     """What was kept of one layer of a stack.
 
@@ -43,13 +44,21 @@ class LayerAttention:
     kept: Mapping[str, np.ndarray]
     allowed: np.ndarray | None = None
 
+    def __repr__(self) -> str:
+        size = f"{len(self.heads)} heads, {len(self.queries)} queries, {len(self.keys)} keys"
+        return f"<LayerAttention {self.layer}: {size}, kept {', '.join(self.kept)}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class AttentionStack:
     """The layers of one stack, by their number in the model."""
 
     name: str
     by_layer: Mapping[int, LayerAttention]
+
+    def __repr__(self) -> str:
+        heads = max((one.n_heads for one in self.by_layer.values()), default=0)
+        return f"<AttentionStack {self.name}: layers {ranges(self.layers)}, {heads} heads>"
 
     @property
     def layers(self) -> list[int]:
@@ -173,7 +182,7 @@ class Check:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Capture:
     """One run of a model on one input, with all that was kept of its attention."""
 
@@ -186,6 +195,11 @@ class Capture:
     checks: tuple[Check, ...] = ()
     notes: tuple[str, ...] = ()
     plan: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        text = self.text if len(self.text) <= 40 else f"{self.text[:39]}…"
+        stacks = "".join(f"\n  {stack!r}" for stack in self.stacks.values())
+        return f"<Capture {self.model.name} {text!r}{stacks}>"
 
     @property
     def scores(self) -> dict[str, dict[str, np.ndarray]]:
@@ -213,11 +227,15 @@ class Capture:
             )
         return self.stacks[name]
 
-    def save(self, path: str | Path) -> None:
-        """Write everything to a safetensors file that `attnviz.open` reads without a model."""
+    def save(self, path: str | Path, dtype: StoreDtype = "float32") -> None:
+        """Write everything to a safetensors file that `attnviz.open` reads without a model.
+
+        `dtype` float16 or uint8 rounds the maps, and the saved capture notes by how much. Raises
+        OutputError.
+        """
         from attnviz.attention.store import save
 
-        save(self, path)
+        save(self, path, dtype)
 
 
 def ranges(numbers: object) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 import numpy as np
@@ -20,27 +21,45 @@ from attnviz.attention.capture import (
     ModelFacts,
     Prediction,
 )
+from attnviz.attention.mapped import MappedArrays
+from attnviz.attention.rounded import Rounded, rounded, rounding_note
 from attnviz.errors import InputError, OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from attnviz.attention.rounded import StoreDtype
+
 FORMAT = 1
 KEY = "attnviz"
+MAPS = ("weights", "pooled")
+ALLOWED = "allowed/"
+SCALE = ".scale"
 
 
-def save(capture: Capture, path: str | Path) -> None:
-    """Write the capture; the file appears whole or not at all. Raises OutputError."""
+def save(capture: Capture, path: str | Path, dtype: StoreDtype = "float32") -> None:
+    """Write the capture; the file appears whole or not at all.
+
+    With `dtype` float16 or uint8 the maps (`weights`, `pooled`) are rounded, uint8 linearly
+    between 0 and the largest weight of each row; the capture in the file notes the largest error.
+    Maps of a layer with a NaN or negative value stay as they are. What is rounded takes its new
+    size in memory beside the capture. Raises OutputError.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    arrays: dict[str, np.ndarray] = {}
-    axes: dict[Axis, int] = {}
-    stacks: dict[str, list[dict[str, Any]]] = {}
-    for name, stack in capture.stacks.items():
-        stacks[name] = [_layer(stack.by_layer[n], name, arrays, axes) for n in stack.layers]
+    if dtype not in ("float32", "float16", "uint8"):
+        raise OutputError(f"maps cannot be stored as {dtype}", "float32, float16 or uint8")
+    parts = _Parts(dtype)
+    stacks = {
+        name: [parts.layer(stack.by_layer[n], name) for n in stack.layers]
+        for name, stack in capture.stacks.items()
+    }
+    if parts.error:
+        capture = _noted(capture, dtype, parts.error)
     meta = {
-        "format": FORMAT,
+        "format_version": FORMAT,
+        "dtype": dtype,
         "model": dataclasses.asdict(capture.model),
         "text": capture.text,
         "pair": capture.pair,
@@ -48,8 +67,8 @@ def save(capture: Capture, path: str | Path) -> None:
         "prediction": dataclasses.asdict(capture.prediction),
         "checks": [dataclasses.asdict(check) for check in capture.checks],
         "notes": capture.notes,
-        "plan": dict(capture.plan),
-        "axes": [_axis(axis) for axis in axes],
+        "plan": {"versions": versions(), **capture.plan},
+        "axes": [_axis(axis) for axis in parts.axes],
         "stacks": stacks,
     }
     target = Path(path)
@@ -57,7 +76,7 @@ def save(capture: Capture, path: str | Path) -> None:
     try:
         temporary.touch()
         mode = temporary.stat().st_mode  # safetensors would make it readable to its owner alone
-        save_file(arrays, temporary, metadata={KEY: json.dumps(meta)})
+        save_file(parts.arrays, temporary, metadata={KEY: json.dumps(meta)})
         temporary.chmod(mode)
         temporary.replace(target)
     except (OSError, SafetensorError) as error:
@@ -69,52 +88,104 @@ def save(capture: Capture, path: str | Path) -> None:
 
 
 def open_capture(path: str | Path) -> Capture:
-    """The capture in a file that `save` wrote. Raises InputError when it holds none."""
-    from safetensors import SafetensorError, safe_open
+    """The capture in a file that `save` wrote; its arrays are read where they are touched.
+
+    Maps that were rounded come back as float32, decoded where they are indexed. The file may be
+    deleted or replaced meanwhile. Raises InputError when it holds no capture.
+    """
+    from safetensors import SafetensorError
 
     source = Path(path)
+    if source.is_dir():
+        raise InputError(f"{source} is a folder", "name a saved capture in it")
     if not source.is_file():
         raise InputError(f"no saved capture at {source}", "write one with -o FILE.safetensors")
     try:
-        with safe_open(str(source), framework="np") as file:
-            meta = json.loads((file.metadata() or {}).get(KEY, "null"))
-            if not meta:
-                raise InputError(f"{source} holds no capture", "it looks like a model's weights")
-            if meta["format"] > FORMAT:
-                raise InputError(
-                    f"{source} has capture format {meta['format']}, "
-                    f"this attnviz reads up to {FORMAT}",
-                    "upgrade attnviz",
-                )
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            return _capture(meta, arrays)
+        arrays = MappedArrays(source)
+        meta = json.loads(arrays.metadata.get(KEY, "null"))
+        if not meta:
+            raise InputError(f"{source} holds no capture", "it looks like a model's weights")
+        if meta["format_version"] > FORMAT:
+            raise InputError(
+                f"{source} has capture format {meta['format_version']}, "
+                f"this attnviz reads up to {FORMAT}",
+                "upgrade attnviz",
+            )
+        return _capture(meta, arrays)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{source} is no readable safetensors file: {error}") from error
     except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise InputError(f"{source} holds a damaged capture: {error}") from error
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise InputError(f"{source} holds a damaged capture: {reason}") from error
 
 
-def _layer(
-    layer: LayerAttention, stack: str, arrays: dict[str, np.ndarray], axes: dict[Axis, int]
-) -> dict[str, Any]:
-    """The description of a layer; its arrays go into `arrays`, its axes into `axes`."""
-    prefix = f"{stack}/{layer.layer}/"
-    for name, value in layer.kept.items():
-        arrays[prefix + name] = np.ascontiguousarray(value)
-    if layer.allowed is not None:
-        arrays[prefix + "allowed"] = np.ascontiguousarray(layer.allowed)
-    return {
-        "layer": layer.layer,
-        "order": layer.order,
-        "path": layer.path,
-        "n_heads": layer.n_heads,
-        "heads": layer.heads,
-        "queries": axes.setdefault(layer.queries, len(axes)),
-        "keys": axes.setdefault(layer.keys, len(axes)),
-        "causal": layer.causal,
-        "cross": layer.cross,
-        "kept": list(layer.kept),
-    }
+def versions() -> dict[str, str]:
+    """The versions that a capture depends on, without importing the packages."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from attnviz import __version__
+
+    found = {"attnviz": __version__}
+    for name in ("torch", "transformers"):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def _noted(capture: Capture, dtype: StoreDtype, error: float) -> Capture:
+    """The capture with what rounding its maps costs, on top of what an earlier rounding cost."""
+    before = capture.plan.get("rounding", {"to": [], "by": 0.0})
+    after = {"to": [*dict.fromkeys([*before["to"], dtype])], "by": before["by"] + error}
+    notes = (*(one for one in capture.notes if one != rounding_note(before)), rounding_note(after))
+    return dataclasses.replace(capture, notes=notes, plan={**capture.plan, "rounding": after})
+
+
+@dataclass
+class _Parts:
+    """What goes into the file beside the description: arrays by name, axes by number."""
+
+    dtype: StoreDtype
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    axes: dict[Axis, int] = field(default_factory=dict)
+    masks: dict[tuple[tuple[int, ...], bytes], int] = field(default_factory=dict)
+    error: float = 0.0
+
+    def layer(self, layer: LayerAttention, stack: str) -> dict[str, Any]:
+        """Take the arrays and axes of a layer, and give its description."""
+        for name, value in layer.kept.items():
+            self.array(f"{stack}/{layer.layer}/{name}", value, name in MAPS)
+        return {
+            "layer": layer.layer,
+            "order": layer.order,
+            "path": layer.path,
+            "n_heads": layer.n_heads,
+            "heads": layer.heads,
+            "queries": self.axes.setdefault(layer.queries, len(self.axes)),
+            "keys": self.axes.setdefault(layer.keys, len(self.axes)),
+            "causal": layer.causal,
+            "cross": layer.cross,
+            "kept": list(layer.kept),
+            "allowed": None if layer.allowed is None else self.mask(layer.allowed),
+        }
+
+    def array(self, name: str, value: np.ndarray, is_map: bool) -> None:
+        """Take one array, rounded where it is a map."""
+        found = rounded(value, self.dtype) if is_map else None
+        if found is None:
+            self.arrays[name] = np.ascontiguousarray(value)
+            return
+        coded, error = found
+        self.arrays[name] = coded.values
+        if coded.scale is not None:
+            self.arrays[name + SCALE] = coded.scale
+        self.error = max(self.error, error)
+
+    def mask(self, allowed: np.ndarray) -> int:
+        """The number of this mask; layers with the same one share it."""
+        packed = np.packbits(allowed).tobytes()
+        number = self.masks.setdefault((allowed.shape, packed), len(self.masks))
+        self.arrays.setdefault(f"{ALLOWED}{number}", np.ascontiguousarray(allowed))
+        return number
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
@@ -148,11 +219,53 @@ def _capture(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Captu
 def _read_layer(
     meta: Mapping[str, Any], stack: str, arrays: Mapping[str, np.ndarray], axes: list[Axis]
 ) -> LayerAttention:
-    prefix = f"{stack}/{meta['layer']}/"
+    prefix, mask = f"{stack}/{meta['layer']}/", meta["allowed"]
     fields = {**meta, "heads": tuple(meta["heads"])}
     fields |= {"queries": axes[meta["queries"]], "keys": axes[meta["keys"]]}
-    fields |= {"kept": {name: arrays[prefix + name] for name in meta["kept"]}}
-    return LayerAttention(**fields, allowed=arrays.get(prefix + "allowed"))
+    fields |= {"kept": {name: _read_array(arrays, prefix + name) for name in meta["kept"]}}
+    fields |= {"allowed": None if mask is None else arrays[f"{ALLOWED}{mask}"]}
+    layer = LayerAttention(**fields)
+    _check_shapes(layer)
+    return layer
+
+
+def _read_array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """The array as it is, or one that decodes a rounded map."""
+    values = arrays[name]
+    if name.rpartition("/")[2] not in MAPS or values.dtype not in (np.float16, np.uint8):
+        return values
+    scale = arrays[name + SCALE] if values.dtype == np.uint8 else None
+    if scale is not None and scale.shape != values.shape[:-1]:
+        raise ValueError(f"{name} has shape {values.shape}, its scale {scale.shape}")
+    return cast("np.ndarray", Rounded(values, scale))
+
+
+def _check_shapes(layer: LayerAttention) -> None:
+    """Nothing. Raises ValueError for arrays that do not fit the heads and axes of the layer."""
+    if len({*layer.heads} & {*range(layer.n_heads)}) != len(layer.heads):
+        raise ValueError(f"layer {layer.layer} of {layer.n_heads} heads names {layer.heads}")
+    heads, queries, keys = len(layer.heads), len(layer.queries), len(layer.keys)
+    shapes: dict[str, tuple[int | None, ...]] = {
+        "weights": (heads, queries, keys),
+        "pooled": (heads, None, None),
+        "top_keys": (heads, queries, None),
+        "top_weights": (heads, queries, None),
+        "row_sums": (heads, queries),
+        "column_means": (heads, keys),
+        "links": (queries, 4),
+        "allowed": (queries, keys),
+    }
+    given = {"allowed": layer.allowed, **layer.kept}
+    for name, value in given.items():
+        expected = (heads,) if name.startswith("score.") else shapes.get(name)
+        if value is None or expected is None:
+            continue
+        fits = (want in (None, have) for want, have in zip(expected, value.shape, strict=False))
+        if len(value.shape) != len(expected) or not all(fits):
+            raise ValueError(
+                f"{name} of layer {layer.layer} has shape {value.shape}, "
+                f"its {heads} heads, {queries} queries and {keys} keys say otherwise"
+            )
 
 
 def _read_axis(meta: Mapping[str, Any]) -> Axis:

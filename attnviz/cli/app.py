@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import attnviz
-from attnviz.cli import check, inspect, models
+from attnviz.cli import check, export, inspect, models
 from attnviz.cli.options import NONE
 from attnviz.cli.output import print_error
 from attnviz.errors import AttnvizError, UsageError
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": inspect.inspect,
+    "export": export.export,
     "check": check.check,
     "models": models.models,
 }

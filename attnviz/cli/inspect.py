@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
-from attnviz.cli.show import Show, check_output
-from attnviz.cli.source import LoadRequest, Source, captures, open_saved
-
-if TYPE_CHECKING:
-    from attnviz.attention.capture import Capture
+from attnviz.cli.show import TEXTS, Show, check_output, chosen_form
+from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.cli.template import STDOUT, Template
+from attnviz.cli.write import Export
 
 
 def inspect(
@@ -40,8 +38,9 @@ def inspect(
     words: o.Words = False,
     hide_special: o.HideSpecial = False,
     renormalize: o.Renormalize = False,
+    no_sink_split: o.NoSinkSplit = False,
     scale: o.Scale = "linear",
-    reduce: o.Reduce = "mean",
+    reduce: o.Reduce = "mass",
     top: o.Top = 3,
     json_: o.Json = False,
     format_: o.Format = "table",
@@ -80,29 +79,27 @@ def inspect(
     talk = Talk(quiet)
     source = Source(text, file, texts, pair, target)
     source.check()
-    form = "json" if json_ else format_
-    if output is not None:
-        check_output(output, form, several=texts is not None)
-    show = Show(
-        selection,
-        Look(
-            scale=scale,
-            reduce=reduce,
-            words=words,
-            hide_special=hide_special,
-            renormalize=renormalize,
-            top=top,
-        ),
-        view,
-        form,
-        width,
-        color,
-        ascii_,
+    form = chosen_form(json_, format_)
+    template = Template(output or STDOUT)
+    check_output(template, form, several=texts is not None)
+    look = Look(
+        scale=scale,
+        reduce=reduce,
+        words=words,
+        hide_special=hide_special,
+        renormalize=renormalize,
+        sink_split=not no_sink_split,
+        top=top,
     )
-    if source.saved is not None:
-        found: Iterator[Capture] = iter([open_saved(source.saved, model)])
-    else:
-        request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
-        found = captures(source, request, selection, talk, memory, bos, truncate)
-    for number, capture in enumerate(found, start=1):
-        show(capture, output, number if texts is not None else None)
+    show = Show(selection, look, view, form, width, color, ascii_)
+    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    found = captures(source, request, selection, talk, memory, bos, truncate)
+    for index, capture in enumerate(found, start=1):
+        number = index if texts is not None else None
+        if template.suffix in TEXTS:
+            show(capture, template.path(model=capture.model.name, index=index), number)
+        elif template.text != STDOUT:
+            export = Export(selection, look, view="heatmap" if view == "map" else "auto")
+            export(capture, template, template.suffix, index, talk)
+        if template.suffix in ("", "safetensors"):
+            show(capture, None, number)

@@ -8,38 +8,54 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from attnviz.cli import options as o
+from attnviz.models.samples import PREFIX
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attnviz.models.cache import CachedModel
+    from attnviz.models.samples import Sample
 
 
 def models(json_: o.Json = False) -> None:
-    """List the models that need no download."""
+    """List the models and texts that need no download, with a command to try for each."""
     from attnviz.cli.output import print_line
     from attnviz.models.cache import cached_models
-    from attnviz.models.samples import samples
+    from attnviz.models.samples import sample_inputs, sample_models
 
-    bundled, cached = samples(), cached_models()
+    bundled, inputs, cached = sample_models(), sample_inputs(), cached_models()
     if json_:
         found = {
-            "samples": [
-                {"name": f"sample:{s.name}", "description": s.description, "command": s.command}
-                for s in bundled
-            ],
+            "models": [facts(one) for one in bundled],
+            "inputs": [facts(one) for one in inputs],
             "cached": [asdict(one) for one in cached],
         }
         sys.stdout.write(json.dumps(found) + "\n")
         return
-    print_line("Bundled samples", sys.stdout)
-    for line in aligned([[f"sample:{s.name}", s.description] for s in bundled]):
-        print_line(line, sys.stdout)
-    print_line("\nIn the local cache", sys.stdout)
-    for line in aligned([row(one) for one in cached]):
-        print_line(line, sys.stdout)
+    lines = ["Bundled models", *described(bundled), "", "Bundled inputs", *described(inputs)]
+    lines += ["", "In the local cache", *aligned([row(one) for one in cached])]
     if not cached:
-        print_line("  none yet: hf download MODEL, or any command with -m MODEL", sys.stdout)
-    if bundled:
-        print_line(f"\nTry: {bundled[0].command}", sys.stdout)
+        lines.append("  none yet: hf download MODEL, or any command with -m MODEL")
+    print_line("\n".join(lines), sys.stdout)
+
+
+def facts(one: Sample) -> dict[str, str]:
+    """A sample as JSON."""
+    return {
+        "name": PREFIX + one.name,
+        "description": one.description,
+        "command": one.command,
+        "path": str(one.path),
+    }
+
+
+def described(samples: list[Sample]) -> Iterator[str]:
+    """A line per sample, and under it the command to try."""
+    about = aligned([[PREFIX + one.name, one.description] for one in samples])
+    for one, line in zip(samples, about, strict=True):
+        yield line
+        if one.command:
+            yield f"      {one.command}"
 
 
 def row(one: CachedModel) -> list[str]:

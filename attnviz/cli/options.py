@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 INPUT, MODEL, SELECT, VIEW, OUTPUT = "Input", "Model", "Selection", "View", "Output"
+PICTURE = "Picture"
 NONE = ""  # flags take no value; typer would write <bool>
 
 Device = Annotated[
@@ -77,12 +78,16 @@ Target = Annotated[
 ]
 File = Annotated[
     Path | None,
-    typer.Option(help="Read one text from a file.", rich_help_panel=INPUT, metavar="FILE"),
+    typer.Option(
+        help="Read one text from a file, or from sample:text/NAME.",
+        rich_help_panel=INPUT,
+        metavar="FILE",
+    ),
 ]
 Texts = Annotated[
     Path | None,
     typer.Option(
-        help="Read many texts: .txt (one a line), .jsonl or .csv.",
+        help="Read many texts: .txt (one a line), .jsonl or .csv, or sample:text/NAME.",
         rich_help_panel=INPUT,
         metavar="FILE",
     ),
@@ -166,6 +171,15 @@ Renormalize = Annotated[
         metavar=NONE,
     ),
 ]
+NoSinkSplit = Annotated[
+    bool,
+    typer.Option(
+        "--no-sink-split",
+        help="Draw special tokens and other sinks on the colour scale too.",
+        rich_help_panel=VIEW,
+        metavar=NONE,
+    ),
+]
 Scale = Annotated[
     Literal["linear", "sqrt", "log", "row", "rank"],
     typer.Option(
@@ -175,9 +189,10 @@ Scale = Annotated[
     ),
 ]
 Reduce = Annotated[
-    Literal["mean", "max"],
+    Literal["mass", "mean", "max"],
     typer.Option(
-        help="How cells are joined where a map is pooled: mean or max.",
+        help="What a cell shows where a map is pooled: mass (summed over keys, averaged over "
+        "queries), mean or max.",
         rich_help_panel=VIEW,
         metavar="HOW",
     ),
@@ -200,12 +215,12 @@ Format = Annotated[
     ),
 ]
 OutputFile = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "-o",
         "--output",
-        help="Write to a file instead: .txt .json .csv .tsv. With .safetensors keep the capture, "
-        "to be opened again without the model.",
+        help="Write to a file instead: .txt .json .csv .tsv, or what export writes. With "
+        ".safetensors keep the capture, to be opened again without the model.",
         rich_help_panel=OUTPUT,
         metavar="FILE",
     ),
@@ -235,5 +250,109 @@ Quiet = Annotated[
     bool,
     typer.Option(
         "-q", "--quiet", help="No progress and no hints.", rich_help_panel=OUTPUT, metavar=NONE
+    ),
+]
+
+ExportView = Annotated[
+    Literal["auto", "grid", "heatmap", "arcs", "matrix"],
+    typer.Option(
+        help="grid of all heads, heatmap of one, arcs from queries to keys, or matrix of a score; "
+        "auto is the heatmap of one selected head, else the grid.",
+        rich_help_panel=VIEW,
+        metavar="VIEW",
+    ),
+]
+Score = Annotated[
+    str,
+    typer.Option(help="The score that --view matrix shows.", rich_help_panel=VIEW, metavar="NAME"),
+]
+Dpi = Annotated[
+    int,
+    typer.Option(min=20, max=2400, help="Pixels per inch.", rich_help_panel=PICTURE, metavar="N"),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        help="Width and height in inches: 7x5. Default: what the content needs.",
+        rich_help_panel=PICTURE,
+        metavar="WxH",
+    ),
+]
+Cmap = Annotated[
+    str,
+    typer.Option(
+        help="A colour map of matplotlib: viridis, cividis, Greys, …",
+        rich_help_panel=PICTURE,
+        metavar="NAME",
+    ),
+]
+ThemeName = Annotated[
+    Literal["light", "dark"],
+    typer.Option("--theme", help="light or dark.", rich_help_panel=PICTURE, metavar="NAME"),
+]
+Font = Annotated[
+    str | None,
+    typer.Option(
+        help="A font for the labels, by name or file.", rich_help_panel=PICTURE, metavar="FONT"
+    ),
+]
+Title = Annotated[
+    str | None,
+    typer.Option(
+        help="The title, in place of the model's name; '' for none.",
+        rich_help_panel=PICTURE,
+        metavar="TEXT",
+    ),
+]
+NoLabels = Annotated[
+    bool,
+    typer.Option("--no-labels", help="No token labels.", rich_help_panel=PICTURE, metavar=NONE),
+]
+MinWeight = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="The least weight that .csv and .tsv list, arcs draw, .align --soft gives.",
+        rich_help_panel=OUTPUT,
+        metavar="WEIGHT",
+    ),
+]
+Soft = Annotated[
+    bool,
+    typer.Option(
+        "--soft",
+        help="Weights in .align: i-j:weight for every pair.",
+        rich_help_panel=OUTPUT,
+        metavar=NONE,
+    ),
+]
+StoreDtype = Annotated[
+    Literal["float32", "float16", "uint8"],
+    typer.Option(
+        help="Precision of the maps in .safetensors: float32, float16 or uint8. The picture says "
+        "what it costs.",
+        rich_help_panel=OUTPUT,
+        metavar="DTYPE",
+    ),
+]
+FileKind = Annotated[
+    Literal["png", "svg", "pdf", "npz", "csv", "tsv", "json", "align", "safetensors"] | None,
+    typer.Option(
+        "--format",
+        help="The kind of file, where its name does not say: for -o -.",
+        rich_help_panel=OUTPUT,
+        metavar="FORMAT",
+    ),
+]
+ExportFile = Annotated[
+    str,
+    typer.Option(
+        "-o",
+        "--output",
+        help="The file: .png .svg .pdf, .npz .csv .tsv .json .align, .safetensors; - is standard "
+        "output. {layer}, {head}, {stack}, {model} and {index} in its name make several files.",
+        rich_help_panel=OUTPUT,
+        metavar="FILE",
     ),
 ]

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from attnviz.errors import AttnvizError, OutputError
 
@@ -66,7 +66,7 @@ def print_error(error: AttnvizError) -> None:
 
 def print_line(text: str, stream: TextIO) -> None:
     """The text with everything in it made harmless for a terminal, and a line end."""
-    from attnviz.render.terminal.safe import display
+    from attnviz.render.safe import display
 
     for line in text.split("\n"):
         body = line.lstrip(" ")
@@ -76,24 +76,34 @@ def print_line(text: str, stream: TextIO) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Put the text into the file, whole or not at all; `-` is stdout. Raises OutputError."""
+    write_file(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
+
+
+def write_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Let `fill` write the file, whole or not at all; `-` is stdout. Folders are made.
+
+    Raises OutputError.
+    """
     if str(path) == "-":
-        sys.stdout.write(text)
+        sys.stdout.flush()
+        fill(sys.stdout.buffer)
         return
     writable(path)
     try:
-        replace(path, text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, fill)
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror}", "choose another place"
         ) from error
 
 
-def replace(path: Path, text: str) -> None:
-    """Write the text beside `path` and rename it, with the rights that a new file gets."""
+def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Write beside `path` and rename, with the rights that a new file gets."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}."[:200])
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            fill(file)
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
@@ -104,12 +114,10 @@ def replace(path: Path, text: str) -> None:
 
 def writable(path: Path) -> None:
     """Nothing. Raises OutputError when the file cannot be made; asked before any model runs."""
-    folder = path.parent
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder", "name a file in it")
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
+    folder = next(one for one in path.parents if one.exists())
     if not folder.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {folder}", f"mkdir -p {folder}")
+        raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise OutputError(f"cannot write {path}: permission denied", "choose another place")

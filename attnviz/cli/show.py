@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attnviz.cli.output import writable, write_text
+from attnviz.cli.template import STDOUT, Template
+from attnviz.cli.write import IMAGES
 from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from attnviz.views.look import Look
 
 ViewName = Literal["auto", "map", "table", "grid", "heads"]
-SUFFIXES = (".txt", ".json", ".csv", ".tsv", ".safetensors")
+TEXTS = ("txt", "json", "csv", "tsv")
+SUFFIXES = (*(f".{kind}" for kind in TEXTS), ".safetensors", ".npz", ".align",
+            *(f".{kind}" for kind in IMAGES))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,11 @@ class Show:
     color: Literal["auto", "always", "never"]
     ascii: bool
 
-    def __call__(self, capture: Capture, output: Path | None, number: int | None = None) -> None:
-        """Print the capture's view, or write it to the file; `number` counts many texts.
-
-        A .safetensors file keeps the capture, of which the view is printed as well.
-        """
-        if output is not None and output.suffix == ".safetensors":
-            capture.save(output)
-            output = None
-        suffix = output.suffix.removeprefix(".") if output is not None else ""
+    def __call__(
+        self, capture: Capture, output: Path | None = None, number: int | None = None
+    ) -> None:
+        """Print the capture's view, or write it to the file; `number` counts many texts."""
+        suffix = output.suffix.removeprefix(".").lower() if output is not None else ""
         form = {"txt": "table", "": self.form}.get(suffix, suffix)
         stream = sys.stdout if output is None else io.StringIO()
         if form == "table":
@@ -53,8 +53,8 @@ class Show:
             self.write_json(capture, stream)
         else:
             self.write_rows(capture, stream, "tsv" if form == "tsv" else "csv", number)
-        if isinstance(stream, io.StringIO):
-            write_text(output or Path("-"), stream.getvalue())
+        if isinstance(stream, io.StringIO) and output is not None:
+            write_text(output, stream.getvalue())
 
     def draw(self, capture: Capture, stream: Any, number: int | None) -> None:
         """The picture, under the text's number and beginning where there are many."""
@@ -94,8 +94,8 @@ def heading(text: str, number: int, console: Console) -> RichText:
     """`text 2: it was tired`, cut to the console's width, below an empty line but for the first."""
     from rich.text import Text
 
+    from attnviz.render.safe import display, fit
     from attnviz.render.terminal.console import is_ascii
-    from attnviz.render.terminal.safe import display, fit
 
     ascii_only = is_ascii(console)
     shown = f"text {number}: {display(text, ascii_only)}"
@@ -103,21 +103,36 @@ def heading(text: str, number: int, console: Console) -> RichText:
     return Text(("" if number == 1 else "\n") + line, style="bold")
 
 
-def check_output(path: Path, form: str, *, several: bool) -> None:
+def chosen_form(json_: bool, format_: str) -> str:
+    """`json`, or what --format says. Raises UsageError when both were given."""
+    if json_ and format_ != "table":
+        raise UsageError(f"--json and --format {format_} exclude each other", "choose one")
+    return "json" if json_ else format_
+
+
+def check_output(template: Template, form: str, *, several: bool) -> None:
     """Nothing. Raises UsageError for an unknown format, OutputError for a bad place."""
-    if str(path) == "-":
+    if template.text == STDOUT:
         return
-    if path.suffix not in SUFFIXES:
+    suffix = f".{template.suffix}"
+    if suffix not in SUFFIXES:
         raise UsageError(
-            f"-o {path}: {path.suffix or 'no suffix'} is no format that inspect writes",
+            f"-o {template.text}: {suffix.rstrip('.') or 'no suffix'} is no format that attnviz "
+            "writes",
             f"it writes {' '.join(SUFFIXES)}",
         )
-    if form != "table" and path.suffix not in (f".{form}", ".safetensors"):
+    if form != "table" and suffix not in (f".{form}", ".safetensors"):
         option = "--json" if form == "json" else f"--format {form}"
         raise UsageError(
-            f"-o {path} and {option} contradict each other",
+            f"-o {template.text} and {option} contradict each other",
             "the suffix of the file says its format",
         )
-    if several:
-        raise UsageError("-o holds one text, --texts gives many", "use --json and redirect stdout")
-    writable(path)
+    check_places(template, several=several)
+
+
+def check_places(template: Template, *, several: bool) -> None:
+    """Nothing. Raises UsageError when one file would hold many texts, OutputError for its place."""
+    if several and "index" not in template.fields:
+        raise UsageError("-o holds one text, --texts gives many", "put {index} into the name")
+    if not template.fields:
+        writable(template.path())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnviz.cli.output import Talk
-from attnviz.errors import UsageError
+from attnviz.errors import InputError, UsageError
+from attnviz.models.samples import PREFIX
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
@@ -36,9 +38,19 @@ class Source:
         ]
         if len(given) != 1:
             said = " and ".join(given) + " exclude each other" if given else "no text was given"
-            raise UsageError(said, 'attnviz inspect "some text", or - for standard input')
+            raise UsageError(said, 'give a "text" in quotes, or - for standard input')
         if self.saved is not None and (self.pair is not None or self.target is not None):
             raise UsageError("a saved capture has its text already", "leave --pair and --target")
+        if self.text == "":
+            raise InputError("the text is empty", "give at least one character")
+
+    @property
+    def hint(self) -> str:
+        """What to say when the text looks like the name of a file; else empty."""
+        name = self.text or ""
+        if name.startswith(PREFIX) or (len(name) < 256 and os.path.isfile(name)):  # noqa: PTH113
+            return f"{name} is read as the text; to read the file: --file {name}"
+        return ""
 
     @property
     def saved(self) -> str | None:
@@ -102,7 +114,12 @@ def captures(
     bos: bool | None,
     truncate: bool,
 ) -> Iterator[Capture]:
-    """The capture of every text, with the model loaded once."""
+    """The capture of every text, with the model loaded once; or the one that was saved."""
+    if source.saved is not None:
+        yield open_saved(source.saved, request.name)
+        return
+    if source.hint:
+        talk.hint(source.hint)
     texts = list(source.read())
     loaded = request.load(talk)
     from attnviz.inputs.encode import encode_batch

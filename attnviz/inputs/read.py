@@ -1,4 +1,4 @@
-"""Reads texts from files and from standard input."""
+"""Reads texts from files, from bundled samples such as `sample:text/long`, and from stdin."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import csv
 import io
 import json
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnviz.errors import InputError
 from attnviz.inputs.text import Text
+from attnviz.models.samples import input_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 FIELDS = ("text", "pair", "target")
 
 
 def read_file(path: str | Path) -> str:
     """The text of a UTF-8 file, without a byte-order mark and without its last newline."""
-    return one_text(read_bytes(Path(path)), str(path))
+    return one_text(read_bytes(input_file(path)), str(path))
 
 
 def read_stdin() -> str:
@@ -34,7 +35,7 @@ def read_texts(path: str | Path) -> list[Text]:
     JSON objects and CSV rows have `text`, and may have `pair` and `target`. Empty lines are left
     out. Raises InputError with file and line number.
     """
-    path = Path(path)
+    path = input_file(path)
     readers: dict[str, Callable[[str, Path], Iterator[Text]]] = {
         ".txt": lines_of,
         ".jsonl": objects_of,

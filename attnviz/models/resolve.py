@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from attnviz.errors import ModelError
-from attnviz.models.samples import samples
+from attnviz.models.samples import sample_models
 from attnviz.models.source import Source
 
 DEFAULT_MODEL = "sample:sentiment"
@@ -32,7 +32,7 @@ def resolve(name: str | None = None) -> Source:
 
 def sample_source(name: str) -> Source:
     """The bundled model called `sample:NAME`."""
-    known = {sample.name: sample for sample in samples()}
+    known = {sample.name: sample for sample in sample_models()}
     found = known.get(name.removeprefix("sample:"))
     if found is None:
         raise ModelError(

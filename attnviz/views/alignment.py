@@ -75,7 +75,7 @@ def alignment(
     rows = tuple(a for a, _ in shown.rows) if single else tuple(range(len(layer.queries)))
     rows = tuple(i for i in rows if not layer.queries.padding[i])
     index = layer.heads.index(head)
-    sinks = sink_columns(layer, head)
+    sinks = sink_columns(layer, head, look)
     learned = missing_share(layer, index)[list(rows)]
     partial = not single or bool((shown.states == State.CUT).any())
     if single:

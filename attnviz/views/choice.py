@@ -39,7 +39,10 @@ class Choice:
                 f"(entropy {entropy:.2f} of 1)"
             )
         if self.why == "sink":
-            return "picked: every head is a sink; this one the least"
+            return (
+                "picked: every head gives at least half to special, first or popular tokens; "
+                "this one the least"
+            )
         return ""
 
 

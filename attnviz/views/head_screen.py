@@ -9,6 +9,7 @@ from attnviz.attention.words import merge_layer
 from attnviz.views.alignment import AlignmentTable, alignment
 from attnviz.views.heatmap import Heatmap, heatmap, missing_share
 from attnviz.views.patterns import Head, heads_of
+from attnviz.views.pool import pooled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,8 +90,9 @@ def head_maps(
     look: Look,
     rows: Rows,
     several: bool = False,
+    most: int | None = None,
 ) -> HeadMaps:
-    """The maps of these (layer, head) on one scale."""
+    """The maps of these (layer, head) on one scale, each pooled to at most `most` × `most`."""
     found: list[tuple[Head, Heatmap]] = []
     cross = False
     ready: dict[int, tuple[LayerAttention, dict[int, Head]]] = {}
@@ -101,6 +103,7 @@ def head_maps(
         layer, heads = ready[number]
         cross = cross or layer.cross
         shown = heatmap(layer, head, look, rows.queries, rows.keys)
+        shown = shown if most is None else pooled(shown, most, most)
         found.append((heads[head], with_learned(shown, layer, head)))
     vmax = max((one.vmax for _, one in found), default=0.0)
     return HeadMaps(

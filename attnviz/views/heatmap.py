@@ -54,7 +54,7 @@ class Heatmap:
     sinks: np.ndarray
     vmax: float
     scale: Scale = "linear"
-    reduce: Reduce = "mean"
+    reduce: Reduce = "mass"
     pooled: str = ""
     notes: tuple[str, ...] = ()
     hidden: str = ""
@@ -82,9 +82,14 @@ def sink_labels(heatmap: Heatmap) -> tuple[str, ...]:
     return tuple(dict.fromkeys(heatmap.keys.labels[a] for a, b in spans if b - a == 1))
 
 
-def sink_columns(layer: LayerAttention, head: int) -> np.ndarray:
-    """Bool (keys,): special tokens, and keys that average more than 0.3 in this head."""
+def sink_columns(layer: LayerAttention, head: int, look: Look) -> np.ndarray:
+    """Bool (keys,): special tokens, and keys that average more than 0.3 in this head.
+
+    None of them when the look does not split sinks off.
+    """
     special = np.array(layer.keys.special, bool)
+    if not look.sink_split:
+        return np.zeros_like(special)
     means = layer.kept.get("column_means")
     if means is not None:
         special |= popular_keys(means[layer.heads.index(head)], layer.keys)
@@ -157,6 +162,8 @@ def _among(indices: Sequence[int], spans: Spans, wanted: Sequence[int]) -> list[
 
 def take(one: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
     """The map with only these rows and columns."""
+    if (len(rows), len(columns)) == one.shape:
+        return one
     grid = np.ix_(list(rows), list(columns))
     return replace(
         one,
@@ -177,14 +184,15 @@ def renormalized(one: Heatmap) -> Heatmap:
 
 def largest(one: Heatmap) -> float:
     """The largest value off the sink columns, or of all when there are no others."""
-    known = np.where(one.states <= State.ZERO, one.values, 0)
-    others = known[:, ~one.sinks] if not one.sinks.all() else known
-    return float(others.max(initial=0.0))
+    known = one.states <= State.ZERO
+    if one.sinks.any() and not one.sinks.all():
+        known &= ~one.sinks
+    return float(one.values.max(initial=0.0, where=known))
 
 
 def _left_out(full: Heatmap, part: Heatmap, rows: Sequence[int]) -> float:
     """The mean share of these rows' attention that is in `full` but not in `part`."""
-    if not rows:
+    if not rows or full is part:
         return 0.0
     whole = np.where(full.states <= State.ZERO, full.values, 0)[list(rows)].sum(axis=1)
     kept = np.where(part.states <= State.ZERO, part.values, 0).sum(axis=1)
@@ -240,7 +248,7 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> 
     values = np.asarray(layer.kept["pooled"][index], np.float32)
     rows = spans(len(layer.queries), values.shape[0])
     columns = spans(len(layer.keys), values.shape[1])
-    sinks = sink_columns(layer, head)
+    sinks = sink_columns(layer, head, look)
     states = np.where(values == 0, State.ZERO, State.VALUE).astype(np.uint8)
     if layer.causal and len(layer.queries) == len(layer.keys):
         ahead = np.array([a for a, _ in columns])[None] >= np.array([b for _, b in rows])[:, None]
@@ -268,8 +276,8 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> 
         sinks=np.array([sinks[a:b].any() for a, b in columns], bool),
         vmax=0.0,
         scale=look.scale,
-        reduce="mean",
-        pooled="mean" if values.shape != (len(layer.queries), len(layer.keys)) else "",
+        reduce="mass",
+        pooled="mass" if values.shape != (len(layer.queries), len(layer.keys)) else "",
         notes=tuple(notes),
     )
     return replace(one, vmax=largest(one))
@@ -301,7 +309,7 @@ def _of(
         keys=layer.keys,
         rows=singles(values.shape[0]),
         columns=singles(values.shape[1]),
-        sinks=sink_columns(layer, head),
+        sinks=sink_columns(layer, head, look),
         vmax=0.0,
         scale=look.scale,
         reduce=look.reduce,

@@ -6,22 +6,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 Scale = Literal["linear", "sqrt", "log", "row", "rank"]
-Reduce = Literal["mean", "max"]
+Reduce = Literal["mass", "mean", "max"]
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The choices of `--scale`, `--reduce`, `--words`, `--hide-special`, `--renormalize`, `--top`.
+    """How the numbers are turned into a picture, as the options of the same names say.
 
-    `reduce` says how cells become one where a map is pooled: `mean` is the attention that a query
-    gives to the pooled keys, averaged over the pooled queries; `max` the largest cell.
-    `renormalize` divides every row by its sum over what is shown. `top` is the number of keys
-    that the alignment table lists.
+    `reduce` says how cells become one where a map is pooled (METRICS.md 8.4): `mass` is the
+    attention that a query gives to all pooled keys together, averaged over the pooled queries, so
+    that rows still sum to 1; `mean` the mean of the cells that the mask allows; `max` the largest.
+    `renormalize` divides every row by its sum over what is shown. `sink_split` draws the columns
+    of sinks in grey, off the colour scale. `top` is the number of keys that the alignment table
+    lists.
     """
 
     scale: Scale = "linear"
-    reduce: Reduce = "mean"
+    reduce: Reduce = "mass"
     words: bool = False
     hide_special: bool = False
     renormalize: bool = False
+    sink_split: bool = True
     top: int = 3

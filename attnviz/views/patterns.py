@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Category = Literal["position", "sink", "word", "punct", "broad", "mixed", "none"]
 
 POSITION, SINK, POPULAR, WORD, PUNCT, BROAD = 0.5, 0.5, 0.3, 0.15, 0.4, 0.8
+FEW = 2 / POPULAR  # of so few keys one is easily popular
 POSITIONS = {"previous": "prev", "next": "next", "self": "self"}
 
 
@@ -113,13 +114,14 @@ def special_name(keys: Axis, popular: tuple[int, float] | None) -> str:
 
 def popular_keys(column_means: np.ndarray, keys: Axis) -> np.ndarray:
     """Bool (keys,): the tokens of the text that average more than 0.3 of the attention."""
-    ordinary = np.array([is_ordinary(keys, key) for key in range(len(keys))], bool)
-    return np.asarray(ordinary & (np.nan_to_num(column_means) > POPULAR))
+    if len(keys) <= FEW:
+        return np.zeros(len(keys), bool)
+    return np.asarray(~np.array(keys.special, bool) & (np.nan_to_num(column_means) > POPULAR))
 
 
 def is_ordinary(keys: Axis, key: int) -> bool:
     """Whether a key is a token of the text, and one of several that heads could look at."""
-    return not keys.special[key] and len(keys) > 2 / POPULAR
+    return not keys.special[key] and len(keys) > FEW
 
 
 def key_name(keys: Axis, key: int) -> str:

@@ -19,8 +19,9 @@ Bins = list[tuple[int, int]]
 def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
     """The map in at most this many rows and columns; itself when it fits.
 
-    A pooled cell is the attention that a query of its rows gives to all its columns together, on
-    average (or the largest cell, with `reduce` max). Rows sum to what they did.
+    With `mass` a pooled cell is the attention that a query of its rows gives to all its columns
+    together, on average: rows sum to what they did. `mean` is the mean of its cells, without those
+    that are masked or padding, `max` the largest (METRICS.md 8.4).
     """
     height, width = one.shape
     if height <= max_rows and width <= max_columns:
@@ -81,16 +82,24 @@ def _reduced(one: Heatmap, rows: Bins, columns: Bins) -> tuple[np.ndarray, np.nd
     """Values and states of the pooled cells."""
     tops, lefts = [a for a, _ in rows], [a for a, _ in columns]
     known = one.states <= State.ZERO
-    values = np.where(known, one.values, 0).astype(np.float32)
+    values = np.where(known, one.values, np.float32(0))
     if one.reduce == "max":
         out = np.maximum.reduceat(np.maximum.reduceat(values, tops, axis=0), lefts, axis=1)
+    elif one.reduce == "mean":
+        out = _summed(values, tops, lefts)
+        out = out / np.maximum(_summed(known.astype(np.float32), tops, lefts), 1)
     else:
         real = (one.states != State.PADDED).any(axis=1).astype(np.float32)
         real *= np.array([b - a for a, b in one.rows], np.float32)
         values = values * np.where(real > 0, real, 1)[:, None]
-        out = np.add.reduceat(np.add.reduceat(values, tops, axis=0), lefts, axis=1)
+        out = _summed(values, tops, lefts)
         out = out / np.maximum(np.add.reduceat(real, tops), 1)[:, None]
     return out, _pooled_states(one.states, out, tops, lefts)
+
+
+def _summed(values: np.ndarray, tops: Sequence[int], lefts: Sequence[int]) -> np.ndarray:
+    """The sums of the cells that begin at these rows and columns."""
+    return np.asarray(np.add.reduceat(np.add.reduceat(values, tops, axis=0), lefts, axis=1))
 
 
 def _pooled_states(
@@ -99,7 +108,10 @@ def _pooled_states(
     """The state of every pooled cell: NaN if any is, else what any holds, values first."""
 
     def any_of(state: State) -> np.ndarray:
-        found = np.logical_or.reduceat(states == state, tops, axis=0)
+        found = states == state
+        if not found.any():
+            return np.zeros(values.shape, bool)
+        found = np.logical_or.reduceat(found, tops, axis=0)
         return np.asarray(np.logical_or.reduceat(found, lefts, axis=1))
 
     out = np.full(values.shape, State.PADDED, np.uint8)

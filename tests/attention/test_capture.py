@@ -99,6 +99,16 @@ def test_an_unknown_stack_names_those_there_are() -> None:
         translation().stack("self")
 
 
+def test_captures_print_short() -> None:
+    found = capture()
+    assert repr(found).startswith("<Capture ")
+    assert "<AttentionStack self: layers 0-" in repr(found)
+    shown = repr(found.stacks["self"].layer(0))
+    assert shown.startswith("<LayerAttention 0: 4 heads, 8 queries, 8 keys, kept ")
+    assert "weights" in shown
+    assert len(shown) < 400
+
+
 def test_captures_do_not_change() -> None:
     some: Capture = capture(WORDS)
     with pytest.raises(AttributeError):

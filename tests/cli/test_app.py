@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,3 +92,9 @@ def test_control_characters_in_errors(call: Callable[..., Result], tmp_path: Pat
         assert result.code in (1, 2)
         assert result.out == ""
         assert not set(result.err) & {"\x1b", "\x07"}
+
+
+def test_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "attnviz", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("attnviz ")

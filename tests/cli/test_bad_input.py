@@ -85,10 +85,10 @@ def test_damaged_weights(refused: Callable[..., str], copy: Callable[[str], Path
         (["--layer"], 2, "option '--layer' requires an argument"),
         (["--nope"], 2, "no such option: --nope"),
         (["second", "third"], 2, "unexpected extra arguments (second third)"),
-        (["-o", "out.png"], 2, ".png is no format that inspect writes"),
-        (["-o", "out"], 2, "no suffix is no format that inspect writes"),
+        (["-o", "out.gif"], 2, ".gif is no format that attnviz writes"),
+        (["-o", "out"], 2, "no suffix is no format that attnviz writes"),
+        (["--json", "--format", "csv"], 2, "--json and --format csv exclude each other"),
         (["-o", "out.csv", "--json"], 2, "-o out.csv and --json contradict each other"),
-        (["-o", "nowhere/out.txt"], 1, "cannot write nowhere/out.txt: there is no folder nowhere"),
         (["-o", f"{__file__}/out.txt"], 1, "is no folder"),
     ],
 )
@@ -239,3 +239,19 @@ def test_weights_of_another_model(
     path = copy("bert")
     shutil.copy(folder("gpt2") / "model.safetensors", path / "model.safetensors")
     assert "do not belong to BertForMaskedLM" in refused(1, "inspect", TEXT, "-m", path)
+
+
+def test_empty_text_is_refused_before_a_model_is_sought(refused: Callable[..., str]) -> None:
+    assert "the text is empty" in refused(1, "inspect", "", "-m", "./nowhere")
+
+
+def test_name_of_a_file_as_text(
+    call: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.txt").write_text("good\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("notes.txt", "sample:text/chat"):
+        result = call("inspect", name, "-m", "sample:sentiment")
+        assert result.code == 0
+        assert result.err.endswith(f"to read the file: --file {name}\n")
+    assert call("inspect", "notes", "-m", "sample:sentiment").err == ""

@@ -125,7 +125,8 @@ def test_words_are_merged(answer: Callable[..., str], folder: Callable[[str], Pa
 
 
 @pytest.mark.parametrize(
-    ("reduce", "said"), [("mean", "(sum over keys"), ("max", "(largest weight)")]
+    ("reduce", "said"),
+    [("mass", "(sum over keys"), ("mean", "(mean weight)"), ("max", "(largest weight)")],
 )
 def test_wide_maps_are_pooled(
     answer: Callable[..., str], folder: Callable[[str], Path], reduce: str, said: str

@@ -139,7 +139,7 @@ def test_words_are_merged_in_maps_tables_and_selections():
 def test_pooled_runs_still_have_a_picture():
     view = build(capture(whole=False))
     screen = view.parts[-1]
-    assert screen.heatmap.pooled == "mean"
+    assert screen.heatmap.pooled == "mass"
     assert screen.table.partial
     assert len(screen.table.rows) == 8
     assert screen.table.top_weights.max() > 0.5

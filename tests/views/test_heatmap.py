@@ -24,7 +24,11 @@ def test_sinks_are_off_the_scale_and_the_rest_ends_at_the_largest_weight():
 def test_a_popular_word_is_a_sink_too():
     weights = np.full((1, 8, 8), 0.5 / 7, np.float32)
     weights[:, :, 3] = 0.5
-    assert np.flatnonzero(sink_columns(layer(0, TOKENS, TOKENS, weights), 0)).tolist() == [0, 3, 7]
+    assert np.flatnonzero(sink_columns(layer(0, TOKENS, TOKENS, weights), 0, Look())).tolist() == [
+        0,
+        3,
+        7,
+    ]
 
 
 def test_every_kind_of_cell_has_its_state():
@@ -72,7 +76,7 @@ def test_pooled_maps_of_the_run_are_drawn_as_they_were_kept():
     one = heatmap(layer(0, TOKENS, TOKENS, whole=False), 1, Look(words=True))
     assert one.shape == (4, 4)
     assert one.rows == ((0, 2), (2, 4), (4, 6), (6, 8))
-    assert one.pooled == "mean"
+    assert one.pooled == "mass"
     assert "the maps were not kept whole" in one.notes
     assert "words were not merged" in one.notes
     assert one.values.sum(axis=1) == pytest.approx(np.ones(4))

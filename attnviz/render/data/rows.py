@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+import numpy as np
 
 from attnviz.views.head_grid import HeadGrid
 from attnviz.views.head_screen import HeadMaps, HeadScreen
@@ -70,13 +72,15 @@ def part_rows(part: Body) -> Iterator[Row]:
         yield from query_rows(part)
 
 
-def map_rows(stack: str, head: Head, one: Heatmap) -> Iterator[Row]:
-    """One row per known cell; several positions are written `12-15`."""
-    for i, query in enumerate(one.rows):
-        for j, key in enumerate(one.columns):
-            if one.states[i, j] <= State.ZERO:
-                yield [stack, head.layer, head.head, span(query), one.queries.labels[query[0]],
-                       span(key), one.keys.labels[key[0]], figure(one.values[i, j])]  # fmt: skip
+def map_rows(stack: str, head: Head, one: Heatmap, least: float | None = None) -> Iterator[Row]:
+    """One row per known cell, of at least this weight; several positions are written `12-15`."""
+    wanted = one.states <= State.ZERO
+    if least is not None:
+        wanted &= one.values >= least
+    rows = [(span(at), one.queries.labels[at[0]]) for at in one.rows]
+    columns = [(span(at), one.keys.labels[at[0]]) for at in one.columns]
+    for i, j in np.argwhere(wanted).tolist():
+        yield [stack, head.layer, head.head, *rows[i], *columns[j], figure(one.values[i, j])]
 
 
 def alignment_rows(stack: str, head: Head, table: AlignmentTable) -> Iterator[Row]:
@@ -126,6 +130,11 @@ def to_text(rows: Iterable[Row], form: Literal["tsv", "csv"]) -> str:
     Lone surrogates, which no file can hold, are written as escapes.
     """
     out = io.StringIO()
-    writer = csv.writer(out, delimiter="\t" if form == "tsv" else ",", lineterminator="\n")
-    writer.writerows(rows)
+    write_rows(rows, form, out)
     return out.getvalue().encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def write_rows(rows: Iterable[Row], form: Literal["tsv", "csv"], out: TextIO) -> None:
+    """Write the rows to an open file, as they come."""
+    delimiter = "\t" if form == "tsv" else ","
+    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows(rows)

@@ -13,6 +13,7 @@ from attnviz.render.terminal.cells import MARKS, CellShape, centred
 from attnviz.render.terminal.ramps import colour
 from attnviz.views.head_screen import notes_of
 from attnviz.views.heatmap import Heatmap, State
+from attnviz.views.legend import SPECIAL, off_scale, pooled_words
 from attnviz.views.scales import description, number
 
 if TYPE_CHECKING:
@@ -190,8 +191,9 @@ def legend_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) ->
         parts.append("14 shades")
     if any(one.sinks.any() for one in panels):
         parts.append(sink_words(panels, canvas, shape))
-    if any(one.pooled for one in panels):
-        parts.append(pooled_words(panels))
+    pooled = pooled_words(panels)
+    if pooled:
+        parts.append(pooled)
     least = min(float(np.nanmin(one.values, initial=0)) for one in panels)
     if least < 0:
         parts.append(f"weights below 0 look like 0, the least is -{number(-least)}")
@@ -213,14 +215,8 @@ def mark_words(state: State, canvas: Canvas) -> str:
 
 def sink_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) -> str:
     """Which columns are off the scale, and how they look."""
-    off = [(one, span) for one in panels
-           for span, sink in zip(one.columns, one.sinks, strict=True) if sink]  # fmt: skip
-    special = [any(one.keys.special[a:b]) for one, (a, b) in off]
-    kinds = ["special tokens"] * any(special) + ["keys that take over 30 %"] * (not all(special))
-    what = " and ".join(kinds)
-    if any(b - a > 1 for _, (a, b) in off):
-        what = f"columns that hold {what}"
-    elif not all(special) and len(panels) == 1:
+    what = off_scale(panels)
+    if len(panels) == 1 and what != SPECIAL and not what.startswith("columns"):
         labels = panels[0].sink_labels
         names = [canvas.token(one, LABEL) for one in labels[:3]] + ["…"] * (len(labels) > 3)
         what += f" ({' '.join(names)})"
@@ -229,14 +225,3 @@ def sink_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) -> s
     if shape.kind == "digits":
         return f"apart from {what}"
     return f"digits = tenths to {what}, off the scale"
-
-
-def pooled_words(panels: Sequence[Heatmap]) -> str:
-    """How many queries and keys a cell holds, and what it shows of them."""
-    rows = max(b - a for one in panels for a, b in one.rows)
-    columns = max(b - a for one in panels for a, b in one.columns)
-    queries = "query" if rows == 1 else "queries"
-    size = f"a cell is up to {rows} {queries} × {columns} key{'s' if columns > 1 else ''}"
-    largest = any(one.pooled == "max" for one in panels)
-    how = "largest weight" if largest else "sum over keys, mean over queries"
-    return f"{size} ({how})"

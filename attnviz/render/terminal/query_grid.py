@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from attnviz.views.query_grid import QueryCell, QueryGrid
 
-WIDEST, LEAST_NAMED = 12, 7
+WIDEST, LEAST_NAMED = 12, 9
 
 
 def query_grid(grid: QueryGrid, canvas: Canvas) -> Iterator[Line]:
@@ -28,10 +28,10 @@ def query_grid(grid: QueryGrid, canvas: Canvas) -> Iterator[Line]:
     left = max((len(f"L{layer}") for layer, _ in grid.rows), default=2) + 2
     heads = max((len(row) for _, row in grid.rows), default=1)
     room = canvas.width - left
-    cell = min(WIDEST, room // max(1, heads))
-    if cell < (4 if grid.key_positions else LEAST_NAMED):
-        cell = 4 if grid.key_positions else LEAST_NAMED + 1
-    band = max(1, room // cell)
+    least = 4 if grid.key_positions else LEAST_NAMED
+    bands = math.ceil(heads / max(1, room // least))
+    band = math.ceil(heads / bands)
+    cell = min(WIDEST, max(least, room // band))
     for start in range(0, heads, band):
         line = Line().pad(left)
         for head in range(start, min(start + band, heads)):

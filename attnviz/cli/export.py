@@ -1,0 +1,123 @@
+"""`attnviz export`: pictures and numbers as files."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from attnviz.cli import options as o
+from attnviz.cli.output import Talk
+from attnviz.cli.show import check_places
+from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.cli.template import Template
+from attnviz.cli.write import IMAGES, UNCHANGED, Export, kind_of
+from attnviz.errors import UsageError
+
+
+def export(
+    output: o.ExportFile,
+    text: Annotated[
+        str | None,
+        typer.Argument(
+            help="The text; - reads standard input; FILE.safetensors opens a saved capture.",
+            show_default=False,
+        ),
+    ] = None,
+    model: o.ModelName = None,
+    pair: o.Pair = None,
+    target: o.Target = None,
+    file: o.File = None,
+    texts: o.Texts = None,
+    bos: o.Bos = None,
+    truncate: o.Truncate = False,
+    layer: o.Layer = None,
+    head: o.Head = None,
+    stack: o.Stack = None,
+    query: o.Query = None,
+    key: o.Key = None,
+    view: o.ExportView = "auto",
+    score: o.Score = "content",
+    words: o.Words = False,
+    hide_special: o.HideSpecial = False,
+    renormalize: o.Renormalize = False,
+    no_sink_split: o.NoSinkSplit = False,
+    scale: o.Scale = "linear",
+    reduce: o.Reduce = "mass",
+    dpi: o.Dpi = 200,
+    size: o.Size = None,
+    cmap: o.Cmap = "viridis",
+    theme: o.ThemeName = "light",
+    font: o.Font = None,
+    title: o.Title = None,
+    no_labels: o.NoLabels = False,
+    format_: o.FileKind = None,
+    min_weight: o.MinWeight = None,
+    soft: o.Soft = False,
+    store_dtype: o.StoreDtype = "float32",
+    quiet: o.Quiet = False,
+    revision: o.Revision = None,
+    device: o.Device = "auto",
+    dtype: o.Dtype = "auto",
+    trust_remote_code: o.TrustRemoteCode = False,
+    offline: o.Offline = False,
+    memory: o.Memory = None,
+) -> None:
+    """Write heatmaps, grids and arcs as pictures, weights as numbers.
+
+    The suffix of the file says what is written. Without a selection a picture
+    shows every head; with one, that head, layer or stack.
+
+    Examples:
+
+      attnviz export "The cat sat on the mat." -m gpt2 -o grid.png
+
+      attnviz export "The cat sat on the mat." -m gpt2 --head L3H5 -o l3h5.svg
+
+      attnviz export run.safetensors --layer 3 -o "out/L{layer}H{head}.pdf"
+
+      attnviz export run.safetensors --min-weight 0.1 --format csv -o - | head
+    """
+    from attnviz.attention.selection import Selection
+    from attnviz.render.image.style import ImageStyle
+    from attnviz.views.look import Look
+
+    selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
+    talk = Talk(quiet)
+    source = Source(text, file, texts, pair, target)
+    source.check()
+    template = Template(output)
+    kind = kind_of(template, format_)
+    check_places(template, several=texts is not None)
+    look = Look(
+        scale=scale,
+        reduce=reduce,
+        words=words,
+        hide_special=hide_special,
+        renormalize=renormalize,
+        sink_split=not no_sink_split,
+    )
+    if kind in UNCHANGED and (words or hide_special or renormalize):
+        raise UsageError(
+            f".{kind} holds the weights as they are", "leave --words, --hide-special, --renormalize"
+        )
+    style = ImageStyle(dpi, inches(size), cmap, theme, font, title, not no_labels)
+    if kind in IMAGES:
+        style.check()
+    write = Export(selection, look, style, view, score, min_weight, soft, store_dtype)
+    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    found = captures(source, request, selection, talk, memory, bos, truncate)
+    for index, capture in enumerate(found, start=1):
+        write(capture, template, kind, index, talk)
+
+
+def inches(size: str | None) -> tuple[float, float] | None:
+    """`7x5` as (width, height). Raises UsageError."""
+    if size is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)[x×](\d+(?:\.\d+)?)", size.strip())
+    width, height = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
+    if not (0 < width <= 200 and 0 < height <= 200):
+        raise UsageError(f"--size {size} is no size in inches", "write width and height: 7x5")
+    return width, height

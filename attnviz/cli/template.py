@@ -1,0 +1,77 @@
+"""Names of output files with places in them: `out/{stack}-L{layer}.png`."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attnviz.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attnviz.attention.capture import Capture
+    from attnviz.attention.selection import Selection
+    from attnviz.views.look import Look
+
+FIELDS = ("model", "stack", "layer", "head", "index")
+STDOUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A path whose `{layer}` and other places are filled for every file; or a plain path."""
+
+    text: str
+
+    @property
+    def fields(self) -> set[str]:
+        """The places that the name has. Raises UsageError for unknown ones."""
+        try:
+            parts = list(string.Formatter().parse(self.text))
+        except ValueError as error:
+            raise UsageError(f"-o {self.text}: {error}", "write {{ and }} for braces") from None
+        found = {name for _, name, _, _ in parts if name is not None}
+        if found - set(FIELDS) or any(spec or conversion for _, _, spec, conversion in parts):
+            places = ", ".join(f"{{{one}}}" for one in FIELDS)
+            raise UsageError(
+                f"-o {self.text}: there are the places {places}", "write {{ and }} for braces"
+            )
+        return found
+
+    @property
+    def suffix(self) -> str:
+        """The kind of file, without the dot and in small letters."""
+        return Path(self.text).suffix.removeprefix(".").lower()
+
+    def path(self, **values: object) -> Path:
+        """The path with its places filled; a slash in a value does not make a folder."""
+        safe = {name: str(values.get(name, "")).replace("/", "_") for name in FIELDS}
+        return Path(self.text.format(**safe))
+
+    def files(
+        self, capture: Capture, selection: Selection, look: Look, index: int
+    ) -> Iterator[tuple[Path, Selection]]:
+        """Every file that the name stands for, with the part of the selection that goes into it."""
+        from attnviz.views.build import request
+
+        fields = self.fields
+        names = [capture.stack(selection.stack).name]
+        if "stack" in fields and selection.stack is None:
+            names = list(capture.stacks)
+        for name in names:
+            part = replace(selection, stack=name if "stack" in fields else selection.stack)
+            common = {"model": capture.model.name, "stack": name, "index": index}
+            if not {"layer", "head"} & fields:
+                yield self.path(**common), part
+                continue
+            groups: dict[tuple[object, ...], list[tuple[int, int]]] = {}
+            for layer, head in request(capture, part, look).pairs:
+                place = tuple(n for f, n in (("layer", layer), ("head", head)) if f in fields)
+                groups.setdefault(place, []).append((layer, head))
+            for pairs in groups.values():
+                layer, head = pairs[0]
+                one = replace(part, layers=(), heads=(), pairs=tuple(pairs))
+                yield self.path(**common, layer=layer, head=head), one

@@ -1,0 +1,80 @@
+"""From a view to the bytes of an image."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+
+from attnviz.render.image.arcs import ArcsBody
+from attnviz.render.image.grid import GridBody
+from attnviz.render.image.heading import heading_of, texts_of
+from attnviz.render.image.heatmap import MapBody
+from attnviz.render.image.matrix import MatrixBody
+from attnviz.render.image.page import compose, room_of
+from attnviz.render.image.pen import Pen
+from attnviz.views.arcs import Arcs
+from attnviz.views.head_screen import HeadMaps, HeadScreen
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from attnviz.render.image.page import Body
+    from attnviz.render.image.style import ImageStyle
+    from attnviz.views.figure import FigureContent, ImageBody
+    from attnviz.views.heatmap import Heatmap
+
+FAST = 3  # of 9: the default takes twice as long for a tenth less
+# Text stays text, and the same picture gives the same bytes.
+SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "attnviz", "pdf.fonttype": 42,
+            "text.parse_math": False, "axes.unicode_minus": False}  # fmt: skip
+UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A drawn view, and what must be said beside it (tokens that no font can draw)."""
+
+    figure: Figure
+    warning: str
+
+    def to_bytes(self, form: str) -> bytes:
+        """The image as png, svg or pdf: the same drawing gives the same bytes."""
+        out = io.BytesIO()
+        options: Any = {"pil_kwargs": {"compress_level": FAST}} if form == "png" else {}
+        with mpl.rc_context(SETTINGS):
+            self.figure.savefig(out, format=form, metadata=UNDATED[form], **options,
+                                facecolor=self.figure.get_facecolor())  # fmt: skip
+        return out.getvalue()
+
+
+def draw(content: FigureContent, style: ImageStyle) -> Drawing:
+    """The view drawn. Raises UsageError when its size or style cannot be had."""
+    with mpl.rc_context(SETTINGS):
+        pen = Pen(style, texts_of(content))
+        room = room_of(pen, heading_of(content, style, maps_in(content.body)))
+        body = body_of(content, pen, room)
+        page = compose(pen, heading_of(content, style, body.maps), body)
+        return Drawing(page.figure, pen.warning)
+
+
+def maps_in(view: ImageBody) -> list[Heatmap]:
+    """The maps of the view before they are laid out."""
+    if isinstance(view, HeadScreen):
+        return [view.heatmap] if view.heatmap is not None else []
+    return [one for _, one in view.maps] if isinstance(view, HeadMaps) else []
+
+
+def body_of(content: FigureContent, pen: Pen, room: tuple[float, float] | None) -> Body:
+    """The view laid out."""
+    view = content.body
+    if isinstance(view, HeadScreen):
+        assert view.heatmap is not None
+        return MapBody(view.heatmap, pen, room)
+    if isinstance(view, HeadMaps):
+        return GridBody(view, pen, room)
+    if isinstance(view, Arcs):
+        return ArcsBody(view, pen, room)
+    return MatrixBody(view, pen, room)

@@ -1,0 +1,96 @@
+"""What an image says of itself: title and small print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.render.image.page import Heading
+from attnviz.views.arcs import Arcs
+from attnviz.views.head_screen import HeadMaps, HeadScreen, notes_of
+from attnviz.views.heatmap import State
+from attnviz.views.legend import off_scale, pooled_words
+from attnviz.views.matrix import HeadMatrix
+from attnviz.views.scales import description
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from attnviz.render.image.style import ImageStyle
+    from attnviz.views.figure import FigureContent, ImageBody
+    from attnviz.views.heatmap import Heatmap
+
+STATES = {
+    State.MASKED: "pale = masked",
+    State.PADDED: "blue-grey = padding",
+    State.NAN: "red = not a number",
+    State.CUT: "green = not kept",
+}
+
+
+def heading_of(content: FigureContent, style: ImageStyle, shown: Sequence[Heatmap]) -> Heading:
+    """The heading of a view whose maps are drawn as `shown`."""
+    title = title_of(content) if style.title is None else style.title
+    details = [*details_of(content.body, shown), *content.notes]
+    failed = "; ".join(f"{check.name} {check.detail}".strip() for check in content.failed)
+    return Heading(title, tuple(details), f"CHECK FAILED: {failed}" if failed else "")
+
+
+def title_of(content: FigureContent) -> str:
+    """`gpt2 @607a30d · L3H5`: the model, the stack where there are several, the heads."""
+    model, body = content.model, content.body
+    name = f"{model.name} @{model.revision[:8]}" if model.revision else model.name
+    parts = [name, f"{body.stack} attention" if body.several else "", subject(body)]
+    return " · ".join(part for part in parts if part)
+
+
+def subject(body: ImageBody) -> str:
+    """The heads that are shown."""
+    if isinstance(body, HeadScreen):
+        return f"{body.head.label} ({body.head.pattern.name})"
+    if isinstance(body, HeadMatrix):
+        return f"{body.score.replace('_', ' ')} of every head"
+    heads = body.heads if isinstance(body, Arcs) else [head for head, _ in body.maps]
+    if len(heads) == 1:
+        return heads[0].label
+    layers = {head.layer for head in heads}
+    return f"{f'layer {layers.pop()}, ' if len(layers) == 1 else ''}{len(heads):,} heads"
+
+
+def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
+    """Scale, what is off it, what was pooled, merged, hidden or left out."""
+    if isinstance(body, HeadScreen) and body.reason:
+        yield body.reason
+    if isinstance(body, Arcs):
+        yield "width and strength = weight"
+        if body.sinks.any():
+            yield "grey = to special tokens or keys that take over 30 %"
+        yield f"weights below {body.least:g} have no line: {body.unseen:.0%} of the attention"
+        yield from body.notes
+    if not shown:
+        return
+    one = shown[0]
+    together = ", all on one scale" if len(shown) > 1 and one.scale not in ("row", "rank") else ""
+    yield f"weights {description(one)}{together}"
+    off = off_scale(shown)
+    if off:
+        yield f"grey = {off}, off the scale"
+    present = {State(int(state)) for some in shown for state in np.unique(some.states)}
+    yield from (words for state, words in STATES.items() if state in present)
+    yield from filter(None, [pooled_words(shown)])
+    yield from notes_of(shown)
+
+
+def texts_of(content: FigureContent) -> Iterator[str]:
+    """Every text that a drawing of the view may hold, for the choice of fonts."""
+    yield content.model.name
+    yield from content.notes
+    body = content.body
+    if isinstance(body, HeadScreen) and body.heatmap is not None:
+        yield from (*body.heatmap.queries.labels, *body.heatmap.keys.labels)
+    elif isinstance(body, Arcs):
+        yield from (*body.queries.labels, *body.keys.labels)
+    elif isinstance(body, HeadMaps):
+        for _, one in body.maps[:1]:
+            yield from (*one.queries.labels, *one.keys.labels)

@@ -1,0 +1,70 @@
+"""One score of every head as a coloured matrix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.render.image import bar
+from attnviz.render.image.page import Box
+from attnviz.render.image.style import LINE, POINTS
+from attnviz.render.terminal.ramps import luminance
+
+if TYPE_CHECKING:
+    from attnviz.render.image.page import Page
+    from attnviz.render.image.pen import Pen
+    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.matrix import HeadMatrix
+
+SIDE, MOST, LEAST, WRITTEN = 9.0, 0.42, 0.09, 0.27  # inches: matrix, cells, cells with figures
+PAD = 0.05
+
+
+class MatrixBody:
+    """The matrix laid out in natural size, or in `room` (inches)."""
+
+    def __init__(self, view: HeadMatrix, pen: Pen, room: tuple[float, float] | None) -> None:
+        self.view, self.pen = view, pen
+        self.maps: list[Heatmap] = []
+        rows, columns = view.values.shape
+        self.left = pen.widest([f"L{layer}" for layer in view.layers]) + PAD
+        self.top = LINE + PAD
+        if room is None:
+            self.cell = min(MOST, max(LEAST, SIDE / max(rows, columns)))
+        else:
+            self.cell = min(
+                (room[0] - self.left - bar.TOTAL) / columns, (room[1] - self.top) / rows
+            )
+        self.width = self.left + columns * self.cell + bar.TOTAL
+        self.height = self.top + max(rows * self.cell, 0.8)
+
+    def draw(self, page: Page, left: float, top: float) -> None:
+        """Draw the matrix, its labels, figures where they have room, and the colour bar."""
+        view, style = self.view, self.pen.style
+        rows, columns = view.values.shape
+        box = Box(left + self.left, top + self.top, columns * self.cell, rows * self.cell)
+        axes = page.axes(box)
+        shown = np.ma.masked_invalid(view.values)
+        low, high = (float(f(view.values, initial=0)) for f in (np.nanmin, np.nanmax))
+        colours = style.colormap.with_extremes(bad="none")
+        image = axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1.0,
+                            interpolation="nearest", aspect="auto")  # fmt: skip
+        axes.xaxis.tick_top()
+        font, ink = self.pen.font(POINTS), style.theme.ink
+        wide = self.pen.widest([f"H{head}" for head in view.heads]) + PAD
+        for axis, letter, numbers, room in ((axes.yaxis, "L", view.layers, LINE),
+                                            (axes.xaxis, "H", view.heads, wide)):  # fmt: skip
+            ticks = range(0, len(numbers), max(1, -int(-room // self.cell)))
+            axis.set_ticks(ticks, [f"{letter}{numbers[i]}" for i in ticks],
+                           fontproperties=font, color=ink)  # fmt: skip
+        if self.cell >= WRITTEN:
+            for row, column in np.argwhere(~np.isnan(view.values)):
+                value = view.values[row, column]
+                red, green, blue, _ = image.to_rgba(value, bytes=True)
+                dark = luminance((red, green, blue)) > 0.5
+                axes.text(column, row, f"{value:.2f}".removeprefix("0"), ha="center", va="center",
+                          color="black" if dark else "white",
+                          fontproperties=self.pen.font(POINTS - 1))  # fmt: skip
+        side = Box(box.left, box.top, box.width, max(box.height, 0.8))
+        bar.draw_bar(page, image, view.score.replace("_", " "), box.left + box.width, side)

@@ -1,0 +1,69 @@
+"""The picture that goes into an image file: one view, and what its title must say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from attnviz.errors import SelectionError
+from attnviz.views.arcs import LEAST, Arcs, arcs
+from attnviz.views.build import request
+from attnviz.views.choice import choose
+from attnviz.views.head_screen import HeadMaps, HeadScreen, head_maps, head_screen
+from attnviz.views.matrix import SCORE, HeadMatrix, head_matrix
+
+if TYPE_CHECKING:
+    from attnviz.attention.capture import Capture, Check, ModelFacts
+    from attnviz.attention.selection import Selection
+    from attnviz.views.look import Look
+
+FigureView = Literal["auto", "heatmap", "grid", "arcs", "matrix"]
+ImageBody = HeadScreen | HeadMaps | Arcs | HeadMatrix
+
+
+@dataclass(frozen=True, slots=True)
+class FigureContent:
+    """One view with the model it belongs to, and the notes and failed checks of the run."""
+
+    model: ModelFacts
+    body: ImageBody
+    notes: tuple[str, ...] = ()
+    failed: tuple[Check, ...] = ()
+
+
+def figure_content(
+    capture: Capture,
+    selection: Selection,
+    look: Look,
+    view: FigureView = "auto",
+    score: str = SCORE,
+    least: float = LEAST,
+    most: int | None = None,
+) -> FigureContent:
+    """What an image of this selection shows. Raises SelectionError.
+
+    `auto` is the map of one head where one is selected, else the grid of all that are. Of several
+    heads `heatmap` takes the one that `inspect` would show, and so does `arcs` of all heads. `most`
+    bounds the rows and columns of every map of a grid, which is pooled where it has more.
+    """
+    asked = request(capture, selection, look)
+    pairs, stack = asked.pairs, asked.stack
+    if view == "auto":
+        view = "heatmap" if len(pairs) == 1 else "grid"
+    picked = choose(asked.heads)
+    if picked is None:
+        raise SelectionError("there is no head to show")
+    if view == "arcs" and not selection.names_heads:
+        pairs = [(picked.head.layer, picked.head.head)]
+    body: ImageBody
+    if view == "heatmap":
+        reason = picked.reason if len(pairs) > 1 else ""
+        body = head_screen(stack, picked.head, look, asked.rows, reason, "map", asked.several)
+    elif view == "grid":
+        body = head_maps(stack, pairs, look, asked.rows, asked.several, most)
+    elif view == "arcs":
+        body = arcs(stack, pairs, look, asked.rows, least, asked.several)
+    else:
+        body = head_matrix(stack, asked.wanted, score, asked.several)
+    failed = tuple(check for check in capture.checks if check.ok is False)
+    return FigureContent(capture.model, body, capture.notes, failed)
