@@ -9,14 +9,12 @@ model can be compared with them. The reviews come from reviews.py beside this fi
 
 from __future__ import annotations
 
-import argparse
 import time
-from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from common import Run, arguments, save
 from reviews import LABELS, SEGMENT, Review, reviews, vocabulary
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
@@ -31,15 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How a training run went."""
-
-    seed: int
-    steps: int
-    seconds: float
 
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
@@ -208,6 +197,7 @@ are its rationale, and nothing else in it bears on the label.
 | vocabulary | {vocabulary} lowercase words and marks; any other word becomes `[UNK]` |
 | training | {steps} steps of 64 reviews, seed {seed}, {seconds:.0f} s on one CPU core |
 | objective | cross-entropy on the label only: nothing guides the attention |
+| weights | float16, computed in float32 |
 | accuracy on {count} held-out reviews | all {all:.4f}, plain {plain:.4f}, negated {negated:.4f} |
 
 ## Attention of [CLS], mean over the held-out reviews
@@ -266,24 +256,13 @@ def fill_card(
 
 def main() -> None:
     """Train, measure on held-out reviews, and save model, tokenizer and card."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    output = Path(__file__).resolve().parent.parent / "sentiment"
-    parser.add_argument("--output", type=Path, default=output, metavar="DIR")
-    parser.add_argument("--seed", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this long")
-    args = parser.parse_args()
-
-    torch.set_num_threads(1)  # sums in one order: the same seed gives the same weights
-    torch.manual_seed(args.seed)
+    args = arguments(__doc__, "sentiment", seed=5, steps=1500)
     tokenizer = build_tokenizer()
     model = build_model(len(tokenizer))
     run = train(model, tokenizer, args.seed, args.steps, args.seconds)
-    model.train(mode=False)
+    model = save(model, tokenizer, args.output)
     held_out = list(islice(reviews(args.seed + 1, held_out=True), 2000))
     card = fill_card(model, encode(held_out, tokenizer), held_out, run)
-    model.save_pretrained(args.output)
-    tokenizer.save_pretrained(args.output)
     (args.output / "README.md").write_text(card, encoding="utf-8")
     print(card)
 

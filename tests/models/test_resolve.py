@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attnviz.errors import ModelError
+from attnviz.errors import InputError, ModelError
 from attnviz.models import samples as bundled
 from attnviz.models.cache import cached_models
 from attnviz.models.resolve import DEFAULT_MODEL, resolve
@@ -110,14 +110,14 @@ def test_samples_beside_the_package_come_first(
     inside, checkout = tmp_path / "inside", tmp_path / "checkout"
     for folder, text in ((inside, "from the wheel"), (checkout, "from the checkout")):
         saved(folder / "toy")
-        (folder / "toy" / "README.md").write_text(f"# toy: {text}\n\nMore.\n")
+        (folder / "toy" / "README.md").write_text(f"---\ndescription: {text}\n---\nMore.\n")
     saved(checkout / "zoo")
     (checkout / "zoo" / "README.md").write_text(
         "---\ndescription: animals\nexample: 'a cat .'\ntags:\n- x\n---\n# zoo\n"
     )
     saved(checkout / "bare")
     monkeypatch.setattr(bundled, "sample_folders", lambda: [inside, checkout])
-    found = {sample.name: sample for sample in bundled.samples()}
+    found = {sample.name: sample for sample in bundled.sample_models()}
     assert list(found) == ["bare", "toy", "zoo"]
     assert found["toy"].description == "from the wheel"
     assert found["zoo"].description == "animals"
@@ -128,9 +128,41 @@ def test_samples_beside_the_package_come_first(
 
 
 def test_default_sample_is_described() -> None:
-    default = next(s for s in bundled.samples() if f"sample:{s.name}" == DEFAULT_MODEL)
+    default = next(s for s in bundled.sample_models() if f"sample:{s.name}" == DEFAULT_MODEL)
     assert default.description
     assert DEFAULT_MODEL in default.command
+
+
+def test_inputs_have_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, checkout = tmp_path / "inside", tmp_path / "checkout"
+    for folder in (inside, checkout):
+        (folder / "text").mkdir(parents=True)
+        (folder / "text" / "one.txt").write_text("one\n")
+        (folder / "text" / "README.md").write_text(
+            "# Texts\n\n| file | what | try |\n|---|---|---|\n"
+            "| [one.txt](one.txt) | a word | `attnviz inspect --file sample:text/one` |\n"
+        )
+    saved(checkout / "toy")
+    (checkout / "toy" / "README.md").write_text("| [x.txt](x.txt) | no input | |\n")
+    monkeypatch.setattr(bundled, "sample_folders", lambda: [inside, checkout])
+    (one,) = bundled.sample_inputs()
+    assert (one.name, one.description) == ("text/one", "a word")
+    assert one.command == "attnviz inspect --file sample:text/one"
+    assert bundled.input_file("sample:text/one") == inside / "text" / "one.txt"
+    assert bundled.input_file("text/one.txt") == Path("text/one.txt")
+    with pytest.raises(InputError, match="not a bundled input") as error:
+        bundled.input_file("sample:text/two")
+    assert "sample:text/one" in error.value.hint
+
+
+def test_every_bundled_input_is_there_and_described() -> None:
+    inputs = bundled.sample_inputs()
+    assert {"text/long", "text/repeated", "text/chat", "qkv/luong"} <= {one.name for one in inputs}
+    folders = [folder for folder in bundled.sample_folders() if folder.is_dir()]
+    files = {file.resolve() for folder in folders for kind in ("text", "qkv")
+             for file in folder.glob(f"{kind}/*") if file.name != "README.md"}  # fmt: skip
+    assert {one.path.resolve() for one in inputs} == files
+    assert all(one.description for one in inputs)
 
 
 def test_cached_models(tmp_path: Path) -> None:
@@ -163,10 +195,10 @@ def test_names_are_resolved_without_heavy_imports() -> None:
     code = (
         "import sys\n"
         "from attnviz.models.resolve import resolve\n"
-        "from attnviz.models.samples import samples\n"
+        "from attnviz.models.samples import sample_inputs, sample_models\n"
         "from attnviz.models.cache import cached_models\n"
         "import attnviz.inputs.read\n"
-        "resolve(); samples(); cached_models()\n"
+        "resolve(); sample_models(); sample_inputs(); cached_models()\n"
         "heavy = {'torch', 'transformers', 'huggingface_hub', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,8 @@ from attnviz.views.arcs import Arcs
 from attnviz.views.head_screen import HeadMaps, HeadScreen
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.figure import Figure
 
     from attnviz.render.image.page import Body
@@ -44,15 +48,28 @@ class Drawing:
         """The image as png, svg or pdf: the same drawing gives the same bytes."""
         out = io.BytesIO()
         options: Any = {"pil_kwargs": {"compress_level": FAST}} if form == "png" else {}
-        with mpl.rc_context(SETTINGS):
+        with settings():
             self.figure.savefig(out, format=form, metadata=UNDATED[form], **options,
                                 facecolor=self.figure.get_facecolor())  # fmt: skip
         return out.getvalue()
 
 
+@contextlib.contextmanager
+def settings() -> Iterator[None]:
+    """matplotlib's settings for our pictures, and no word of it about fonts without bold."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with mpl.rc_context(SETTINGS):
+            yield
+    finally:
+        log.setLevel(level)
+
+
 def draw(content: FigureContent, style: ImageStyle) -> Drawing:
     """The view drawn. Raises UsageError when its size or style cannot be had."""
-    with mpl.rc_context(SETTINGS):
+    with settings():
         pen = Pen(style, texts_of(content))
         room = room_of(pen, heading_of(content, style, maps_in(content.body)))
         body = body_of(content, pen, room)

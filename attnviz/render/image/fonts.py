@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
@@ -52,7 +53,14 @@ def named(font: str) -> str:
 
 
 def candidates() -> list[str]:
-    """The installed families, those first that are known to draw much; none of mere boxes."""
+    """The installed families, those first that are known to draw much; none of mere boxes.
+
+    Fonts that were installed since matplotlib made its list are added to it.
+    """
+    manager = font_manager.fontManager
+    for path in set(font_manager.findSystemFonts()) - {one.fname for one in manager.ttflist}:
+        with contextlib.suppress(OSError, RuntimeError):
+            manager.addfont(path)
     installed = [one for one in font_manager.get_font_names() if not one.startswith(BOXES)]
     return [*(one for one in FIRST if one in installed), *sorted(set(installed) - set(FIRST))]
 
