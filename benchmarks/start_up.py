@@ -11,7 +11,7 @@ from pathlib import Path
 from side_by_side import commands, machine, table
 
 RUN = "from attnviz.cli.app import main; main()"
-TEXT = "The cat sat on the mat because it was tired."
+TEXT = "The old sailor met the young widow, and then the old sailor"
 BARE = """
 import sys, torch
 from transformers import AutoModel{head}, AutoTokenizer
@@ -33,8 +33,8 @@ def main() -> None:
     }
     print(machine(), "\n")
     print(table("Help", commands(help_page, 9), "import typer, rich.console"), "\n")
-    sample = Path(__file__).parent.parent / "samples" / "sentiment"
-    jobs = [("sample:sentiment", "ForSequenceClassification", str(sample))]
+    sample = Path(__file__).parent.parent / "samples" / "english"
+    jobs = [("sample:english", "ForCausalLM", str(sample))]
     jobs += [(Path(folder).parent.name, "", folder) for folder in sys.argv[1:]]
     for name, head, folder in jobs:
         rivals = {

@@ -109,7 +109,7 @@ class AttentionStack:
                 f"the maps of layer {layer} were not kept whole",
                 "select fewer layers or heads, or give --memory more",
             )
-        return weights if head is None else weights[self.head_index(layer, head)]
+        return np.asarray(weights if head is None else weights[self.head_index(layer, head)])
 
     def head_index(self, layer: int, head: int) -> int:
         """Where `head` stands on the head axis of the arrays of `layer`."""

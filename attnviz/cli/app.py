@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import attnviz
-from attnviz.cli import check, export, inspect, models
+from attnviz.cli import check, export, heads, inspect, models
 from attnviz.cli.options import NONE
 from attnviz.cli.output import print_error
 from attnviz.errors import AttnvizError, UsageError
@@ -32,11 +32,12 @@ app = typer.Typer(
     help="See what every attention head of a transformers model looks at.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Start with: attnviz inspect "the film was not good at all"',
+    epilog='Start with: attnviz inspect "The old sailor met the widow, and then the old sailor"',
 )
 COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": inspect.inspect,
     "export": export.export,
+    "heads": heads.heads,
     "check": check.check,
     "models": models.models,
 }

@@ -64,7 +64,7 @@ def inspect(
 
     Examples:
 
-      attnviz inspect "the film was not good at all"
+      attnviz inspect "The old sailor met the widow, and then the old sailor"
 
       attnviz inspect "The cat sat on the mat." -m gpt2 --head L3H5
 

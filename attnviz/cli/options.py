@@ -356,3 +356,31 @@ ExportFile = Annotated[
         metavar="FILE",
     ),
 ]
+
+Sort = Annotated[
+    str | None,
+    typer.Option(
+        help="The score to sort by: content, previous, entropy, … Default: content.",
+        rich_help_panel=VIEW,
+        metavar="SCORE",
+    ),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        help="Only heads that do this: previous, next, self, first, word, punct, broad, …",
+        rich_help_panel=VIEW,
+        metavar="NAME",
+    ),
+]
+TopHeads = Annotated[
+    int, typer.Option(min=1, help="Heads listed.", rich_help_panel=VIEW, metavar="N")
+]
+HeadsView = Annotated[
+    Literal["table", "matrix"],
+    typer.Option(
+        help="table lists heads, matrix shows the score of all, layers × heads.",
+        rich_help_panel=VIEW,
+        metavar="VIEW",
+    ),
+]

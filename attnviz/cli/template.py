@@ -55,7 +55,7 @@ class Template:
         self, capture: Capture, selection: Selection, look: Look, index: int
     ) -> Iterator[tuple[Path, Selection]]:
         """Every file that the name stands for, with the part of the selection that goes into it."""
-        from attnviz.views.build import request
+        from attnviz.views.request import request
 
         fields = self.fields
         names = [capture.stack(selection.stack).name]

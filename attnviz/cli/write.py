@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from attnviz.attention.selection import Selection
     from attnviz.cli.output import Talk
     from attnviz.render.image.style import ImageStyle
-    from attnviz.views.build import Wanted
     from attnviz.views.figure import FigureView
     from attnviz.views.look import Look
+    from attnviz.views.request import Wanted
 
 IMAGES = ("png", "svg", "pdf")
 NUMBERS = ("npz", "csv", "tsv", "json", "align")
@@ -90,8 +90,8 @@ class Export:
         from attnviz.render.image.grid import grid_pixels
         from attnviz.render.image.style import ImageStyle
         from attnviz.views.arcs import LEAST
-        from attnviz.views.build import request
         from attnviz.views.figure import figure_content
+        from attnviz.views.request import request
 
         count = len(request(capture, selection, self.look).pairs)
         least = LEAST if self.least is None else self.least
@@ -111,7 +111,7 @@ class Export:
             write_npz(capture, self.wanted(capture, selection), file)
         elif kind == "align":
             from attnviz.render.data.pharaoh import alignment
-            from attnviz.views.build import request
+            from attnviz.views.request import request
 
             asked = request(capture, selection, self.look)
             line = alignment(asked.stack, asked.wanted, soft=self.soft, least=self.least)
@@ -128,8 +128,8 @@ class Export:
     def write_rows(self, capture: Capture, selection: Selection, kind: str, file: BinaryIO) -> None:
         """One row per weight of every wanted head, a head at a time."""
         from attnviz.render.data.rows import WEIGHTS, map_rows, write_rows
-        from attnviz.views.build import request
         from attnviz.views.head_screen import head_maps
+        from attnviz.views.request import request
 
         asked = request(capture, selection, self.look)
         text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
@@ -142,7 +142,7 @@ class Export:
 
     def wanted(self, capture: Capture, selection: Selection) -> dict[str, Wanted]:
         """Stack, layer, heads: of the stack that is named, else of all that have the selection."""
-        from attnviz.views.build import request
+        from attnviz.views.request import request
 
         names = list(capture.stacks) if selection.stack is None else [selection.stack]
         return {name: request(capture, replace(selection, stack=name), self.look).wanted

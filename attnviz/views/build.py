@@ -2,64 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from attnviz.attention.selection import PART, Selection, occurrences, resolve_tokens
-from attnviz.attention.words import word_groups
-from attnviz.errors import SelectionError
+from attnviz.attention.selection import PART, Selection, occurrences
 from attnviz.views.choice import Choice, choose
 from attnviz.views.first_screen import FirstScreen, facts_of
 from attnviz.views.head_grid import HeadGrid, head_grid
-from attnviz.views.head_screen import HeadMaps, HeadScreen, Parts, Rows, head_maps, head_screen
+from attnviz.views.head_screen import HeadMaps, HeadScreen, Parts, head_maps, head_screen
 from attnviz.views.look import Look
-from attnviz.views.patterns import Head, heads_of
 from attnviz.views.query_grid import QueryGrid, query_grid
+from attnviz.views.request import Request, request
 
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
-    from attnviz.attention.capture import AttentionStack, Capture
+    from attnviz.attention.capture import Capture
     from attnviz.views.first_screen import Body
 
 ViewName = Literal["auto", "map", "table", "grid", "heads"]
-Wanted = dict[int, tuple[int, ...]]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of one stack, with everything resolved: its heads, queries and keys."""
-
-    capture: Capture
-    stack: AttentionStack
-    wanted: Wanted
-    tokens: Rows
-    selection: Selection
-    look: Look
-
-    @property
-    def several(self) -> bool:
-        """Whether the stack must be named because there are others."""
-        return len(self.capture.stacks) > 1
-
-    @property
-    def pairs(self) -> list[tuple[int, int]]:
-        """Every wanted (layer, head)."""
-        return [(layer, head) for layer, heads in self.wanted.items() for head in heads]
-
-    @property
-    def heads(self) -> list[Head]:
-        """Every wanted head with its scores."""
-        return [one for layer, wanted in self.wanted.items()
-                for one in heads_of(self.stack.by_layer[layer]) if one.head in wanted]  # fmt: skip
-
-    @property
-    def rows(self) -> Rows:
-        """The positions of `tokens` on the axes that are shown: those of words with `--words`."""
-        layer = self.stack.by_layer[next(iter(self.wanted))]
-        if not self.look.words or "weights" not in layer.kept:
-            return self.tokens
-        return Rows(in_words(self.tokens.queries, layer.queries),
-                    in_words(self.tokens.keys, layer.keys))  # fmt: skip
 
 
 def build(
@@ -85,27 +45,6 @@ def build(
         parts=parts,
         notes=capture.notes,
     )
-
-
-def request(capture: Capture, selection: Selection, look: Look) -> Request:
-    """The selection resolved in the capture. Raises SelectionError for what does not exist."""
-    stack = capture.stack(selection.stack)
-    name = capture.model.name if len(capture.stacks) == 1 else f"stack {stack.name}"
-    wanted: Wanted = {}
-    for layer in selection.layer_numbers(stack.layers, name):
-        one = stack.by_layer[layer]
-        chosen = selection.heads_of(layer, one.n_heads, name)
-        seen = tuple(head for head in chosen if head in one.heads)
-        if seen:
-            wanted[layer] = seen
-    if not wanted:
-        raise SelectionError(f"nothing of this selection was observed in {name}",
-                             "run again without --layer and --head")  # fmt: skip
-    axes = stack.by_layer[next(iter(wanted))]
-    queries = selection.query and resolve_tokens(selection.query, axes.queries, "--query")
-    keys = selection.key and resolve_tokens(selection.key, axes.keys, "--key")
-    rows = Rows(tuple(queries) if queries else None, tuple(keys) if keys else None)
-    return Request(capture, stack, wanted, rows, selection, look)
 
 
 def _parts(asked: Request, view: ViewName) -> tuple[Body, ...]:
@@ -181,11 +120,3 @@ def is_range(spec: str | None) -> bool:
     """Whether a `--query` names a range of positions: `12-80`."""
     match = PART.fullmatch(spec.strip()) if spec else None
     return match is not None and match[2] is not None
-
-
-def in_words(positions: tuple[int, ...] | None, axis: Axis) -> tuple[int, ...] | None:
-    """The positions of the words that hold these tokens."""
-    if positions is None:
-        return None
-    wanted = set(positions)
-    return tuple(n for n, group in enumerate(word_groups(axis)) if wanted & set(group))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from attnviz.errors import SelectionError
 from attnviz.views.arcs import LEAST, Arcs, arcs
-from attnviz.views.build import request
 from attnviz.views.choice import choose
 from attnviz.views.head_screen import HeadMaps, HeadScreen, head_maps, head_screen
 from attnviz.views.matrix import SCORE, HeadMatrix, head_matrix
+from attnviz.views.request import request
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture, Check, ModelFacts

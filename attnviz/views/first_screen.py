@@ -9,19 +9,25 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import Capture, Check, ModelFacts, Prediction
     from attnviz.views.head_grid import HeadGrid
     from attnviz.views.head_screen import HeadMaps, HeadScreen
+    from attnviz.views.head_table import HeadTable
+    from attnviz.views.matrix import HeadMatrix
     from attnviz.views.query_grid import QueryGrid
 
-    Body = HeadGrid | HeadScreen | HeadMaps | QueryGrid
+    Body = HeadGrid | HeadScreen | HeadMaps | QueryGrid | HeadTable | HeadMatrix
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What stands above every picture. `tokens` counts the input, `targets` its translation."""
+    """What stands above every picture. `tokens` counts the input, `targets` its translation.
+
+    Where `texts` is more than one, the picture is about as many, and tokens are not counted.
+    """
 
     model: ModelFacts
     tokens: int
     targets: int | None
     checks: tuple[Check, ...]
+    texts: int = 1
 
     @property
     def failed(self) -> tuple[Check, ...]:

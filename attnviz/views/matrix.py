@@ -10,7 +10,7 @@ import numpy as np
 from attnviz.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from attnviz.attention.capture import AttentionStack
 
@@ -36,9 +36,7 @@ def head_matrix(
     several: bool = False,
 ) -> HeadMatrix:
     """The matrix of the wanted heads (layer: heads). Raises SelectionError for another score."""
-    if score not in stack.score_names:
-        known = ", ".join(stack.score_names)
-        raise SelectionError(f"there is no score {score!r}", f"the scores are {known}")
+    check_score(score, stack.score_names)
     heads = sorted({head for some in wanted.values() for head in some})
     values = np.full((len(wanted), len(heads)), np.nan)
     whole = stack.score(score)
@@ -46,3 +44,9 @@ def head_matrix(
         columns = [heads.index(head) for head in some]
         values[row, columns] = whole[stack.layers.index(layer), list(some)]
     return HeadMatrix(stack.name, score, tuple(wanted), tuple(heads), values, several)
+
+
+def check_score(score: str, names: Sequence[str]) -> None:
+    """Nothing. Raises SelectionError when no score has this name."""
+    if score not in names:
+        raise SelectionError(f"there is no score {score!r}", f"the scores are {', '.join(names)}")

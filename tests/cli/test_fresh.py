@@ -44,12 +44,32 @@ def python(
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["inspect", "--help"], ["check", "-h"], ["--version"], ["models"], ["a text"], []],
+    [
+        ["--help"],
+        ["inspect", "--help"],
+        ["export", "-h"],
+        ["check", "-h"],
+        ["--version"],
+        ["models"],
+        ["a text"],
+        [],
+    ],
 )
 def test_nothing_heavy_is_imported(arguments: list[str]) -> None:
     done = python(SCRIPT, *arguments)
     assert done.stderr.endswith(b"heavy=[]")
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "npz", "csv"])
+def test_saved_capture_is_exported_without_torch(
+    saved: Callable[[str], Path], tmp_path: Path, suffix: str
+) -> None:
+    done = python(SCRIPT, "export", saved("bert"), "-o", tmp_path / f"out.{suffix}")
+    assert done.returncode == 0
+    assert b"torch" not in done.stderr
+    assert b"transformers" not in done.stderr
+    assert (tmp_path / f"out.{suffix}").stat().st_size > 500
 
 
 @pytest.mark.parametrize("option", [[], ["--json"], ["--format", "csv"], ["--query", "cat"]])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import AttentionStack, Capture, LayerAttention
     from attnviz.views.alignment import AlignmentTable
     from attnviz.views.first_screen import FirstScreen
+    from attnviz.views.head_table import HeadTable
     from attnviz.views.heatmap import Heatmap
     from attnviz.views.patterns import Head
 
@@ -213,6 +214,22 @@ def query_values(grid: QueryGrid) -> dict[str, Any]:
             for layer, head, cell in grid.cells
         ],
     }
+
+
+def ranking_values(table: HeadTable) -> list[dict[str, Any]]:
+    """The heads in their order; `names` is what each does, `spread` stands beside means."""
+    return [
+        {
+            "stack": one.stack,
+            "layer": one.head.layer,
+            "head": one.head.head,
+            "names": [one.head.pattern.name],
+            "strength": number(one.head.pattern.strength),
+            "scores": {name: number(value) for name, value in one.head.scores.items()},
+        }
+        | ({"spread": {name: number(s) for name, s in one.spread.items()}} if one.spread else {})
+        for one in table.rows
+    ]
 
 
 def number(value: float | np.floating[Any]) -> float | None:

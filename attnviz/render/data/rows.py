@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from attnviz.views.alignment import AlignmentTable
     from attnviz.views.first_screen import Body, FirstScreen
+    from attnviz.views.head_table import HeadTable
     from attnviz.views.heatmap import Heatmap
     from attnviz.views.patterns import Head
 
@@ -111,6 +112,18 @@ def grid_rows(grid: HeadGrid, names: Sequence[str]) -> Iterator[Row]:
         scores = [figure(one.score(name)) for name in names]
         pattern = one.pattern
         yield [grid.stack, one.layer, one.head, pattern.name, figure(pattern.strength), *scores]
+
+
+def ranking_rows(table: HeadTable) -> Iterator[Row]:
+    """One row per head with its scores and, over several texts, their deviations."""
+    spread = [f"{name}_std" for name in table.scores] if table.texts > 1 else []
+    yield [*HEADS, *table.scores, *spread]
+    for one in table.rows:
+        head = one.head
+        means = [figure(head.score(name)) for name in table.scores]
+        stds = [figure(one.spread.get(name, math.nan)) for name in table.scores if spread]
+        pattern = [head.pattern.name, figure(head.pattern.strength)]
+        yield [one.stack, head.layer, head.head, *pattern, *means, *stds]
 
 
 def span(positions: tuple[int, int]) -> int | str:

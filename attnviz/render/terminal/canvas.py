@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TO_ASCII = {" · ": ", ", "·": ".", "×": "x", "–": "-", "…": "~", "✓": "ok", "│": "|", "─": "-",
-            "█": "#", "≥": ">=", "↓": "v", "→": "->"}  # fmt: skip
+            "█": "#", "≥": ">=", "↓": "v", "→": "->", "±": "+-"}  # fmt: skip
 
 
 class Depth(IntEnum):

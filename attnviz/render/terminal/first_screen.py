@@ -10,9 +10,13 @@ from attnviz.render.terminal.canvas import Canvas, Line
 from attnviz.render.terminal.head_grid import head_grid
 from attnviz.render.terminal.head_maps import head_maps
 from attnviz.render.terminal.head_screen import head_screen
+from attnviz.render.terminal.head_table import head_table
+from attnviz.render.terminal.head_table import matrix as head_matrix
 from attnviz.render.terminal.query_grid import query_grid
 from attnviz.views.head_grid import HeadGrid
 from attnviz.views.head_screen import HeadMaps, HeadScreen
+from attnviz.views.head_table import HeadTable
+from attnviz.views.matrix import HeadMatrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +49,10 @@ def body(part: Body, canvas: Canvas) -> Iterator[Line]:
         return head_screen(part, canvas)
     if isinstance(part, HeadMaps):
         return head_maps(part, canvas)
+    if isinstance(part, HeadTable):
+        return head_table(part, canvas)
+    if isinstance(part, HeadMatrix):
+        return head_matrix(part, canvas)
     return query_grid(part, canvas)
 
 
@@ -67,7 +75,9 @@ def facts(one: Facts, canvas: Canvas) -> list[Line]:
 
 
 def tokens(one: Facts) -> str:
-    """`36 tokens`, or `7 tokens → 6` for a model that translates."""
+    """`36 tokens`, `7 tokens → 6` for a model that translates, or `10 texts`."""
+    if one.texts > 1:
+        return f"{one.texts:,} texts"
     count = f"{one.tokens:,} token{'s' if one.tokens != 1 else ''}"
     return count if one.targets is None else f"{count} → {one.targets:,}"
 

@@ -1,0 +1,100 @@
+"""How ranked heads are shown: a table or a matrix, as text, rows, JSON or a picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from attnviz.cli.output import write_file, write_text
+from attnviz.cli.template import STDOUT
+from attnviz.cli.write import IMAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from attnviz.attention.capture import Capture
+    from attnviz.attention.selection import Selection
+    from attnviz.cli.template import Template
+    from attnviz.views.first_screen import Facts, FirstScreen
+    from attnviz.views.head_table import HeadTable
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What is ranked, by what, and how it is shown."""
+
+    selection: Selection
+    sort: str | None
+    kind: str | None
+    top: int
+    view: Literal["table", "matrix"]
+    form: str
+    width: int | None
+    color: Literal["auto", "always", "never"]
+    ascii: bool
+
+    def __call__(self, captures: Iterable[Capture], template: Template) -> None:
+        """Print the ranking of the captures, or write it to the file."""
+        from attnviz.views.first_screen import FirstScreen, facts_of
+        from attnviz.views.head_table import head_table, table_matrix
+
+        runs: list[tuple[Facts, tuple[str, ...]]] = []
+
+        def noted() -> Iterator[Capture]:
+            for capture in captures:
+                runs.append((facts_of(capture), capture.notes))
+                yield capture
+
+        kind = template.suffix if template.text != STDOUT else ""
+        whole = kind in IMAGES or self.view == "matrix"
+        table = head_table(
+            noted(), self.selection, self.sort, self.kind, None if whole else self.top
+        )
+        facts, notes = runs[0]
+        path = template.path(model=facts.model.name)
+        if kind in IMAGES:
+            self.write_image(table, facts, path)
+            return
+        form = {"txt": "table", "": self.form}.get(kind, kind)
+        part = table_matrix(table) if self.view == "matrix" else table
+        stream = io.StringIO() if kind else sys.stdout
+        if form == "table":
+            facts = replace(facts, texts=table.texts)
+            self.draw(FirstScreen(facts, None, (part,), notes if len(runs) == 1 else ()), stream)
+        else:
+            self.write(table, form, stream)
+        if isinstance(stream, io.StringIO):
+            write_text(path, stream.getvalue())
+
+    def write(self, table: HeadTable, form: str, stream: TextIO) -> None:
+        """The table as rows or JSON."""
+        from attnviz.render.data.as_json import ranking_values
+        from attnviz.render.data.rows import ranking_rows, to_text
+
+        if form == "json":
+            stream.write(json.dumps(ranking_values(table), allow_nan=False) + "\n")
+        else:
+            stream.write(to_text(ranking_rows(table), "tsv" if form == "tsv" else "csv"))
+
+    def draw(self, screen: FirstScreen, stream: TextIO) -> None:
+        """The table or the matrix as a picture of characters."""
+        from attnviz.render.terminal.console import make_console
+        from attnviz.render.terminal.picture import print_view
+
+        print_view(screen, make_console(self.width, self.color, self.ascii, stream))
+
+    def write_image(self, table: HeadTable, facts: Facts, path: Path) -> None:
+        """The matrix of the score as an image."""
+        from attnviz.render.image.draw import draw
+        from attnviz.render.image.style import ImageStyle
+        from attnviz.views.figure import FigureContent
+        from attnviz.views.head_table import table_matrix
+
+        notes = (f"means over {table.texts:,} texts",) if table.texts > 1 else ()
+        content = FigureContent(facts.model, table_matrix(table), notes)
+        data = draw(content, ImageStyle()).to_bytes(path.suffix.removeprefix("."))
+        write_file(path, lambda file: file.write(data))

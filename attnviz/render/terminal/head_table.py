@@ -1,0 +1,137 @@
+"""Heads in the order of a score, one line each."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len
+from rich.style import Style
+
+from attnviz.render.terminal.canvas import Canvas, Line, painted
+from attnviz.render.terminal.cells import DARK, LIGHT
+from attnviz.render.terminal.head_grid import STYLES
+from attnviz.render.terminal.ramps import colour, luminance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from attnviz.views.head_table import HeadTable, RankedHead
+    from attnviz.views.matrix import HeadMatrix
+
+# The columns after the one that is sorted by, as far as they fit.
+USUAL = ("content", "previous", "next", "self", "first", "special", "punctuation", "sink",
+         "normalized_entropy")  # fmt: skip
+SHORT = {"normalized_entropy": "entropy (0-1)", "punctuation": "punct"}
+GAP, NAME, FIGURE = 2, 12, 4
+
+
+def head_table(table: HeadTable, canvas: Canvas) -> Iterator[Line]:
+    """The lines of the table: heading, columns, a line per head, what is left out."""
+    yield from canvas.prose(heading(table, canvas))
+    labels = [label(one, table.several) for one in table.rows]
+    left = max((len(one) for one in labels), default=4) + GAP
+    names = columns(table, canvas.width - left - NAME - GAP)
+    line = Line("head", "dim").pad(left).add("does", "dim").pad(left + NAME + GAP)
+    for name in names:
+        title = SHORT.get(name, name)
+        line.add(title.rjust(width_of(table, name)), "bold" if name == table.sort else "dim")
+        line.add(" " * GAP)
+    yield line
+    for text, one in zip(labels, table.rows, strict=True):
+        line = Line(text, "bold").pad(left)
+        shown = canvas.token(one.head.pattern.name, NAME - 4)
+        strength = one.head.pattern.strength
+        figure = "" if math.isnan(strength) else f"{strength:.0%}".rjust(4)
+        gap = " " * (NAME - 4 - cell_len(shown))
+        line.add(shown + gap + figure, STYLES[one.head.pattern.category]).pad(left + NAME + GAP)
+        for name in names:
+            text = canvas.text(value(one, name)).rjust(width_of(table, name))
+            line.add(text, "" if name == table.sort else "dim").add(" " * GAP)
+        yield line
+    rest = [f"… {table.left_out:,} more: --top {len(table.rows) + table.left_out}"]
+    if table.left_out:
+        yield Line(canvas.text(rest[0]), "dim")
+
+
+def heading(table: HeadTable, canvas: Canvas) -> list[tuple[str, str]]:
+    """What is sorted by, and over how many texts."""
+    parts = [("Heads by ", "bold"), (table.sort.replace("_", " "), "bold")]
+    if table.edge:
+        parts.append((f"   {canvas.token(table.edge)}", ""))
+    count = len(table.rows) + table.left_out
+    over = f"   {count:,} head{'s' if count != 1 else ''}"
+    if table.texts > 1:
+        over += f", means over {table.texts:,} texts ± their standard deviation"
+    return [*parts, (over, "dim")]
+
+
+def columns(table: HeadTable, room: int) -> list[str]:
+    """The scores that fit: the one sorted by, then the usual ones."""
+    chosen: list[str] = []
+    for name in dict.fromkeys((table.sort, *USUAL)):
+        if name in table.scores:
+            room -= width_of(table, name) + GAP
+            if room < -GAP and chosen:
+                break
+            chosen.append(name)
+    return chosen
+
+
+def width_of(table: HeadTable, name: str) -> int:
+    """The cells of a column."""
+    figures = FIGURE + 6 if table.texts > 1 else FIGURE
+    return max(len(SHORT.get(name, name)), figures)
+
+
+def label(one: RankedHead, several: bool) -> str:
+    """`L3H7`, or `cross L3H7`."""
+    return f"{one.stack} {one.head.label}" if several else one.head.label
+
+
+def value(one: RankedHead, name: str) -> str:
+    """`.37`, or `.37 ±.05` over several texts."""
+    mean, spread = one.head.score(name), one.spread.get(name, math.nan)
+    if math.isnan(mean):
+        return "-"
+    return f"{short(mean)} ±{short(spread)}" if not math.isnan(spread) else short(mean)
+
+
+def short(number: float) -> str:
+    """Two digits behind the point, no zero before it."""
+    text = f"{number:.2f}"
+    return text.removeprefix("0") if number < 1 else text
+
+
+def matrix(view: HeadMatrix, canvas: Canvas) -> Iterator[Line]:
+    """Layers × heads of one score, with figures on the colours of the scale."""
+    where = f" · {view.stack}" if view.several else ""
+    yield from canvas.prose([(f"{view.score.replace('_', ' ')} of every head{where}", "bold")])
+    known = [number for row in view.values.tolist() for number in row if not math.isnan(number)]
+    top = max(known, default=0.0)
+    left = max((len(f"L{layer}") for layer in view.layers), default=2) + GAP
+    cell = max(4, *(len(f"H{head}") for head in view.heads)) + 1
+    band = max(1, (canvas.width - left + 1) // cell)
+    for start in range(0, len(view.heads), band):
+        line = Line().pad(left)
+        for head in view.heads[start : start + band]:
+            line.add(f"H{head}".rjust(cell - 1) + " ", "dim")
+        yield line
+        for layer, row in zip(view.layers, view.values.tolist(), strict=True):
+            line = Line(f"L{layer}", "dim").pad(left)
+            for number in row[start : start + band]:
+                line.add(*figure(number, top, cell - 1, canvas)).add(" ")
+            yield line
+    yield from canvas.prose([(f"the largest is {short(top)}", "dim")])
+
+
+def figure(number: float, top: float, width: int, canvas: Canvas) -> tuple[str, Style | str]:
+    """A number of the matrix and its colours; bold where there is no colour and it is large."""
+    if math.isnan(number):
+        return "-".rjust(width), "dim"
+    place = min(1.0, max(0.0, number / (top or 1)))
+    text = short(number).rjust(width)
+    if not canvas.coloured:
+        return text, Style(bold=True) if place >= 0.5 else ""
+    fill = colour(place)
+    return text, painted(fill, DARK if luminance(fill) > 0.45 else LIGHT)

@@ -1,0 +1,173 @@
+"""Heads in the order of a score, over one text or many."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from attnviz.attention.words import joined_label
+from attnviz.errors import SelectionError
+from attnviz.views.look import Look
+from attnviz.views.matrix import SCORE, HeadMatrix, check_score
+from attnviz.views.patterns import POSITIONS, Head, Pattern
+from attnviz.views.query_grid import row_weights
+from attnviz.views.request import request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from attnviz.attention.capture import Capture
+    from attnviz.attention.selection import Selection
+    from attnviz.views.request import Request
+
+EDGE = "edge"  # the weight of one query on one key, sorted by like a score
+
+
+@dataclass(frozen=True, slots=True)
+class RankedHead:
+    """A head of a stack with its mean scores over the texts, and their standard deviations."""
+
+    stack: str
+    head: Head
+    spread: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class HeadTable:
+    """The heads sorted by `sort`, largest first. `scores` names all that some head has.
+
+    `left_out` counts the heads below the last row, `texts` the texts that means are over. `edge`
+    says which query and key the score `edge` is about, empty when none was asked for. `several`
+    tells that the rows are from more than one stack.
+    """
+
+    sort: str
+    rows: tuple[RankedHead, ...]
+    scores: tuple[str, ...]
+    left_out: int = 0
+    texts: int = 1
+    edge: str = ""
+    several: bool = False
+
+
+def head_table(
+    captures: Iterable[Capture],
+    selection: Selection,
+    sort: str | None = None,
+    kind: str | None = None,
+    top: int | None = None,
+) -> HeadTable:
+    """The wanted heads of every stack (or of the one named), sorted; scores are means over texts.
+
+    `--query` and `--key` together add the score `edge`, by which it is sorted unless `sort` says
+    otherwise. `kind` keeps the heads of one pattern or category. Captures are read one by one.
+    Raises SelectionError.
+    """
+    edge = selection.query is not None and selection.key is not None
+    if (selection.query is None) != (selection.key is None):
+        raise SelectionError("an edge has two ends", "give --query and --key")
+    seen: dict[tuple[str, int, int], list[Head]] = {}
+    words, texts = "", 0
+    for capture in captures:
+        texts += 1
+        names = [selection.stack] if selection.stack or edge else list(capture.stacks)
+        for name in names:
+            asked = request(capture, replace(selection, stack=name), Look())
+            words = words or (edge_words(asked) if edge else "")
+            for head in with_edges(asked, edge):
+                seen.setdefault((asked.stack.name, head.layer, head.head), []).append(head)
+    found = [averaged(stack, heads) for (stack, _, _), heads in seen.items()]
+    scores = tuple(dict.fromkeys(name for one in found for name in one.head.scores))
+    sort = sort or (EDGE if edge else SCORE)
+    check_score(sort, scores)
+    if kind is not None:
+        found = of_kind(found, kind)
+    found.sort(key=lambda one: -known(one.head.score(sort)))
+    shown = found if top is None else found[:top]
+    return HeadTable(
+        sort=sort,
+        rows=tuple(shown),
+        scores=scores,
+        left_out=len(found) - len(shown),
+        texts=texts,
+        edge=words,
+        several=len({one.stack for one in found}) > 1,
+    )
+
+
+def table_matrix(table: HeadTable) -> HeadMatrix:
+    """The score that the table is sorted by as layers × heads, of the stack of its first row."""
+    stack = table.rows[0].stack
+    heads = [one.head for one in table.rows if one.stack == stack]
+    layers, numbers = ({getattr(one, name) for one in heads} for name in ("layer", "head"))
+    rows, columns = sorted(layers), sorted(numbers)
+    values = np.full((len(rows), len(columns)), np.nan)
+    for one in heads:
+        values[rows.index(one.layer), columns.index(one.head)] = one.score(table.sort)
+    return HeadMatrix(stack, table.sort, tuple(rows), tuple(columns), values, table.several)
+
+
+def averaged(stack: str, heads: Sequence[Head]) -> RankedHead:
+    """One head with the means and deviations of its scores over the texts."""
+    if len(heads) == 1:
+        return RankedHead(stack, heads[0])
+    names = dict.fromkeys(name for one in heads for name in one.scores)
+    values = {name: np.array([one.score(name) for one in heads]) for name in names}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of a score that no text has
+        means = {name: float(np.nanmean(some)) for name, some in values.items()}
+        spread = {name: float(np.nanstd(some)) for name, some in values.items()}
+    pattern = common_pattern([one.pattern for one in heads])
+    return RankedHead(stack, replace(heads[0], scores=means, pattern=pattern), spread)
+
+
+def with_edges(asked: Request, edge: bool) -> list[Head]:
+    """The wanted heads of one text, with the score `edge` where it is asked for."""
+    if not edge:
+        return asked.heads
+    queries, keys = list(asked.tokens.queries or ()), list(asked.tokens.keys or ())
+    out = []
+    for head in asked.heads:
+        row = row_weights(asked.stack.by_layer[head.layer], head.head, queries)
+        weight = math.nan if row is None else float(row[keys].sum())
+        out.append(replace(head, scores={EDGE: weight, **head.scores}))
+    return out
+
+
+def common_pattern(patterns: Sequence[Pattern]) -> Pattern:
+    """The pattern that most texts show, with its mean strength."""
+    (name, _), *_ = Counter(one.name for one in patterns).most_common(1)
+    same = [one for one in patterns if one.name == name]
+    return replace(same[0], strength=sum(one.strength for one in same) / len(same))
+
+
+def of_kind(found: Sequence[RankedHead], kind: str) -> list[RankedHead]:
+    """The heads whose pattern or category is called so. Raises SelectionError when none is."""
+    name = POSITIONS.get(kind, kind).strip("[]<>").lower()
+    kept = [
+        one
+        for one in found
+        if name in (one.head.pattern.name.strip(" []<>").lower(), one.head.pattern.category)
+    ]
+    if not kept:
+        there = sorted({one.head.pattern.name.strip() for one in found})
+        raise SelectionError(f"no head is of the kind {kind}", f"there are {', '.join(there)}")
+    return kept
+
+
+def edge_words(asked: Request) -> str:
+    """`it → cat`: the query and the key of an edge."""
+    layer = asked.stack.by_layer[next(iter(asked.wanted))]
+    query = joined_label([layer.queries.labels[i] for i in asked.tokens.queries or ()])
+    key = joined_label([layer.keys.labels[i] for i in asked.tokens.keys or ()])
+    return f"{query.strip()} → {key.strip()}"
+
+
+def known(value: float) -> float:
+    """The value, below all others where it is NaN."""
+    return -math.inf if math.isnan(value) else value

@@ -1,0 +1,118 @@
+"""`attnviz heads`: rankings as tables, matrices, rows, JSON and pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from rich.cells import cell_len
+
+import attnviz
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Result
+
+TEXT = "the cat sat on the mat"
+
+
+def test_table(answer: Callable[..., str], saved: Callable[[str], Path]) -> None:
+    asked = ["heads", saved("bert"), "--sort", "self", "--top", 3, "--width", 120]
+    lines = answer(*asked).splitlines()
+    assert lines[0].startswith("bert  BertForMaskedLM")
+    assert lines[2] == "Heads by self   8 heads"
+    assert lines[3].split()[:4] == ["head", "does", "self", "content"]
+    scores = attnviz.open(saved("bert")).scores["self"]["self"]
+    best = sorted(scores.ravel(), reverse=True)
+    assert [float(line[20:].split()[0]) for line in lines[4:7]] == pytest.approx(
+        best[:3], abs=0.006
+    )
+    assert lines[-1] == "… 5 more: --top 8"
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize("option", [[], ["--view", "matrix"], ["--ascii"], ["--color", "always"]])
+def test_it_fits_the_width(
+    answer: Callable[..., str], saved: Callable[[str], Path], width: int, option: list[str]
+) -> None:
+    for name in ("bert", "bart"):
+        out = answer("heads", saved(name), "--width", width, *option)
+        if "--color" not in option:
+            assert max(map(cell_len, out.splitlines())) <= width
+        if "--ascii" in option:
+            assert out.isascii()
+
+
+def test_edge(
+    answer: Callable[..., str], refused: Callable[..., str], saved: Callable[[str], Path]
+) -> None:
+    asked = ["heads", saved("bert"), "--query", "cat", "--key"]
+    assert "Heads by edge   cat → sat" in answer(*asked, "sat")
+    found = json.loads(answer(*asked, "sat", "--json"))
+    stack = attnviz.open(saved("bert")).stacks["self"]
+    labels = list(stack.queries(0).labels)
+    for one in found:
+        weights = stack.weights(one["layer"], one["head"])
+        exact = weights[labels.index("cat"), labels.index("sat")]
+        assert one["scores"]["edge"] == pytest.approx(exact, rel=1e-5)
+    assert "two ends" in refused(1, "heads", saved("bert"), "--query", "cat")
+    assert "no token or word" in refused(1, *asked, "dog")
+
+
+def test_json_and_rows(answer: Callable[..., str], saved: Callable[[str], Path]) -> None:
+    found = json.loads(answer("heads", saved("bart"), "--json", "--top", 100))
+    scores = attnviz.open(saved("bart")).scores
+    assert {one["stack"] for one in found} == set(scores)
+    for one in found:
+        exact = scores[one["stack"]]["content"][one["layer"], one["head"]]
+        assert one["scores"]["content"] == pytest.approx(exact, rel=1e-5)
+        assert one["names"]
+    rows = list(csv.DictReader(io.StringIO(answer("heads", saved("bart"), "--format", "csv"))))
+    assert [row["head"] for row in rows] == [str(one["head"]) for one in found[:20]]
+
+
+def test_many_texts(answer: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "many.txt").write_text("the film was good\nthe food was not bad\n")
+    asked = ["heads", "--texts", tmp_path / "many.txt", "-m", "sample:sentiment"]
+    out = answer(*asked, "--width", 120)
+    assert "2 texts" in out.splitlines()[0]
+    assert "means over 2 texts" in out
+    assert "±" in out
+    rows = list(csv.DictReader(io.StringIO(answer(*asked, "--format", "csv"))))
+    assert float(rows[0]["content_std"]) >= 0
+
+
+def test_files(
+    answer: Callable[..., str],
+    refused: Callable[..., str],
+    saved: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    asked = ["heads", saved("bert"), "--sort", "previous"]
+    for kind, option in (("txt", []), ("json", ["--json"]), ("tsv", ["--format", "tsv"])):
+        path = tmp_path / f"out.{kind}"
+        assert answer(*asked, "-o", path) == ""
+        assert path.read_text() == answer(*asked, *option)
+    answer(*asked, "-o", tmp_path / "matrix.png")
+    with Image.open(tmp_path / "matrix.png") as image:
+        assert image.size[0] > 300
+    assert "holds weights, not scores" in refused(2, *asked, "-o", tmp_path / "x.npz")
+    assert "no score 'beauty'" in refused(1, "heads", saved("bert"), "--sort", "beauty")
+    assert "no head is of the kind" in refused(1, "heads", saved("bert"), "--kind", "beauty")
+
+
+def test_the_alignment_head_comes_first(call: Callable[..., Result]) -> None:
+    source = "the young woman does not see the small grey house ."
+    target = "la jeune femme ne voit pas la petite maison grise ."
+    asked = ["heads", source, "--target", target, "-m", "sample:translate", "--json"]
+    result = call(*asked, "--query", "grise", "--key", ".", "--stack", "cross")
+    assert result.code == 0
+    first = json.loads(call(*asked).out)[0]
+    assert first["stack"] == "cross"
+    assert first["layer"] == 1

@@ -1,0 +1,116 @@
+"""Heads in the order of a score."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from attnviz.attention.selection import Selection
+from attnviz.errors import SelectionError
+from attnviz.views.head_table import EDGE, head_table, table_matrix
+from tests.captures import WORDS, axis, capture, layer, translation
+
+
+def test_heads_are_sorted_by_the_score() -> None:
+    found = capture()
+    table = head_table([found], Selection(), "previous", top=5)
+    values = [one.head.score("previous") for one in table.rows]
+    assert values == sorted(found.scores["self"]["previous"].ravel(), reverse=True)[:5]
+    assert (len(table.rows), table.left_out, table.texts) == (5, 7, 1)
+    assert head_table([found], Selection()).sort == "content"
+    assert all(not one.spread for one in table.rows)
+
+
+def test_only_what_was_selected() -> None:
+    table = head_table([capture()], Selection.parse(layer="1", head="0-1"))
+    assert {one.head.label for one in table.rows} == {"L1H0", "L1H1"}
+
+
+def test_all_stacks_unless_one_is_named() -> None:
+    assert {one.stack for one in head_table([translation()], Selection()).rows} == {
+        "encoder", "decoder", "cross",
+    }  # fmt: skip
+    table = head_table([translation()], Selection.parse(stack="cross"))
+    assert {one.stack for one in table.rows} == {"cross"}
+    assert not table.several
+
+
+def test_an_edge_ranks_heads_by_one_weight() -> None:
+    found = capture()
+    table = head_table([found], Selection.parse(query="mat", key="cat"))
+    assert (table.sort, table.edge) == (EDGE, "mat → cat")
+    query, key = WORDS.index("mat"), WORDS.index("cat")
+    stack = found.stacks["self"]
+    for one in table.rows:
+        exact = stack.weights(one.head.layer, one.head.head)[query, key]
+        assert one.head.score(EDGE) == pytest.approx(exact)
+    values = [one.head.score(EDGE) for one in table.rows]
+    assert values == sorted(values, reverse=True)
+    assert head_table([found], Selection.parse(query="1-2", key="2"), "self").sort == "self"
+
+
+def test_an_edge_of_a_pooled_capture_may_be_unknown() -> None:
+    words = axis()
+    found = capture()
+    layers = {0: layer(0, words, words, whole=False)}
+    found = replace(found, stacks={"self": replace(found.stacks["self"], by_layer=layers)})
+    table = head_table([found], Selection.parse(query="mat", key="sat"))
+    values = [one.head.score(EDGE) for one in table.rows]
+    assert any(math.isnan(value) for value in values)
+    assert not math.isnan(values[0])
+    assert math.isnan(values[-1]), "unknown weights come last"
+
+
+def test_one_end_is_no_edge() -> None:
+    for selection in (Selection.parse(query="mat"), Selection.parse(key="cat")):
+        with pytest.raises(SelectionError, match="two ends"):
+            head_table([capture()], selection)
+
+
+def test_means_and_deviations_over_texts() -> None:
+    one, other = capture(), capture(["[CLS]", "a", "dog", "ran", "off", "home", "!", "[SEP]"])
+    weights = np.roll(other.stacks["self"].weights(1), 1, axis=0)
+    changed = layer(1, axis(), axis(), weights)
+    stack = other.stacks["self"]
+    by_layer = {**stack.by_layer, 1: changed}
+    other = replace(other, stacks={"self": replace(stack, by_layer=by_layer)})
+    table = head_table(iter([one, other]), Selection(), "previous")
+    assert table.texts == 2
+    both = np.stack([some.scores["self"]["previous"] for some in (one, other)])
+    for row in table.rows:
+        place = row.head.layer, row.head.head
+        assert row.head.score("previous") == pytest.approx(both.mean(0)[place])
+        assert row.spread["previous"] == pytest.approx(both.std(0)[place])
+
+
+def test_kinds() -> None:
+    found = capture()
+    every = head_table([found], Selection())
+    names = {one.head.pattern.name for one in every.rows}
+    assert "prev" in names
+    for kind in ("previous", "prev"):
+        rows = head_table([found], Selection(), kind=kind).rows
+        assert {one.head.pattern.name for one in rows} == {"prev"}
+    sinks = head_table([found], Selection(), kind="sink").rows
+    assert {one.head.pattern.category for one in sinks} == {"sink"}
+    with pytest.raises(SelectionError, match="no head is of the kind clever") as error:
+        head_table([found], Selection(), kind="clever")
+    assert "prev" in error.value.hint
+
+
+def test_unknown_score() -> None:
+    with pytest.raises(SelectionError, match="no score 'beauty'") as error:
+        head_table([capture()], Selection(), "beauty")
+    assert "content" in error.value.hint
+
+
+def test_matrix_of_the_table() -> None:
+    found = capture()
+    matrix = table_matrix(head_table([found], Selection.parse(head="0,3"), "self"))
+    assert (matrix.layers, matrix.heads, matrix.score) == ((0, 1, 2), (0, 3), "self")
+    np.testing.assert_array_equal(matrix.values, found.scores["self"]["self"][:, [0, 3]])
+    few = head_table([found], Selection(), kind="previous")
+    assert np.isfinite(table_matrix(few).values).sum() == len(few.rows)
