@@ -12,13 +12,15 @@ import attnviz
 from attnviz.render.terminal.picture import print_view
 from attnviz.views.build import build
 
-TEXT = "We saw it on monday and the film was not really very good."
+TEXT = (
+    "The old sailor met the young widow at the harbor, and then the old sailor met the young widow"
+)
 COLUMNS = 100
 
 
 def main() -> None:
     """Write docs/first-screen.svg."""
-    capture = attnviz.capture(attnviz.load("sample:sentiment", offline=True), TEXT)
+    capture = attnviz.capture(attnviz.load(offline=True), TEXT)
     console = Console(
         record=True,
         width=COLUMNS,

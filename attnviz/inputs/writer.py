@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from attnviz.inputs.text import Text
     from attnviz.models.loaded import LoadedModel
 
+READS = "rows of the decoder bear the token that is read; each predicts the token after it"
 NO_TARGET = "no target was given: only the encoder is shown; --target TEXT adds the decoder"
 
 
@@ -90,6 +91,7 @@ class Writer:
         if all(text.target is None for text in texts):
             self.notes[NO_TARGET] = None
             return [start_row(self.loaded) for _ in texts]
+        self.notes[READS] = None
         return [self.target(text) for text in texts]
 
     def target(self, text: Text) -> Row:

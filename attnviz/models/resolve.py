@@ -10,7 +10,7 @@ from attnviz.errors import ModelError
 from attnviz.models.samples import sample_models
 from attnviz.models.source import Source
 
-DEFAULT_MODEL = "sample:sentiment"
+DEFAULT_MODEL = "sample:english"
 MODEL_VARIABLE = "ATTNVIZ_MODEL"
 
 HUB_ID = re.compile(r"(?:[\w.-]{1,96}/)?[\w.-]{1,96}", re.ASCII)

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import torch
-from common import Run, arguments, save
+from common import Run, arguments, optimise, save
 from reviews import LABELS, SEGMENT, Review, reviews, vocabulary
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch import Tensor, nn
@@ -111,20 +111,16 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    stream, start, done = reviews(seed, held_out=False), time.perf_counter(), 0
-    model.train()
-    while done < steps and time.perf_counter() - start < seconds:
+    stream, start = reviews(seed, held_out=False), time.perf_counter()
+
+    def loss_of(_: int) -> Tensor:
         batch = list(islice(stream, 64))
         inputs = encode(batch, tokenizer)
         inputs["input_ids"] = hide_words(inputs["input_ids"], batch, generator)
         loss: Tensor = model(**inputs).loss
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-        schedule.step()
-        done += 1
-        if done % 200 == 0:
-            print(f"step {done:5}  loss {loss.item():.4f}", flush=True)
+        return loss
+
+    done = optimise(model, loss_of, optimizer, schedule, steps, seconds)
     return Run(seed, done, time.perf_counter() - start)
 
 

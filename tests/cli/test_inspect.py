@@ -204,8 +204,8 @@ def test_default_model(
     call: Callable[..., Result], folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = call("inspect", "the film was good")
-    assert result.out.startswith("sentiment  Bert")
-    assert result.err == "hint: no model named: using sample:sentiment (choose one with -m MODEL)\n"
+    assert result.out.startswith("english  GPT2")
+    assert result.err == "hint: no model named: using sample:english (choose one with -m MODEL)\n"
     assert call("inspect", "the film was good", "--quiet").err == ""
     assert call("inspect", "the film was good", "-m", "sample:sentiment").err == ""
     monkeypatch.setenv("ATTNVIZ_MODEL", str(folder("gpt2")))
