@@ -10,7 +10,9 @@ from attnviz.attention.capture import Capture
 from attnviz.attention.selection import Range, Selection
 from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
 from attnviz.inputs.text import Text
+from attnviz.metrics.alignment import Alignment
 from attnviz.metrics.scores import Content, Masses
+from attnviz.metrics.targets import Targets
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
@@ -154,7 +156,7 @@ class Keeper:
         self.used += size if whole else 0
         small: list[Observer] = [PooledMaps(self.plan.side), TopKeys(self.plan.top)]
         maps: list[Observer] = [WholeMaps()] if whole else small
-        return [*maps, SelfCheck(), Masses(), Content()]
+        return [*maps, SelfCheck(), Masses(), Content(), Targets(), Alignment()]
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -1,13 +1,15 @@
 """Head scores: what each head does, as accumulators over row blocks.
 
 Every score is a mean over the counted queries (see `queries`). Sources: METRICS.md sections 1.1
-(entropy), 1.3 (masses), 1.5 (content) and 2.7 (sinks).
+(entropy), 1.3 (masses), 1.5 (content), 2.7 (sinks) and 4 (confidence; Voita et al. 2019, arXiv
+1905.09418).
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,27 +17,31 @@ import torch
 from attnviz.metrics.queries import Queries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torch import Tensor
 
+    from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Accumulator, RowBlock, Site
 
 NEAR = 4  # offsets up to this far count as a position that could explain the attention
+TINY = torch.finfo(torch.float32).tiny
 OFFSETS = {"self": 0, "previous": 1, "next": -1}  # query − key
 
 
 @dataclass(frozen=True)
 class Masses:
-    """Scores `entropy`, `normalized_entropy`, `self`, `previous`, `next`, `first`, `special`,
-    `punctuation` and `sink`, each (heads,), and what a picture needs beside them: `row_sums`
-    (heads, queries) and `column_means` (heads, keys).
+    """Scores `entropy`, `normalized_entropy`, `confidence`, `self`, `previous`, `next`, `first`,
+    `special`, `punctuation` and `sink`, each (heads,), and what a picture needs beside them:
+    `row_sums` (heads, queries) and `column_means` (heads, keys).
 
     `entropy` is in nats, on rows renormalised to sum 1; `normalized_entropy` divides each row's
-    by ln of its allowed keys, and leaves out rows with one. The masses are shares of a row in
-    [0, 1]; `self`, `previous` and `next` average over the queries for which the target exists,
-    and are NaN in cross stacks. `sink` is the largest column mean. A column's mean runs over the
-    counted queries that may look at it, and is NaN where fewer than half of them may.
+    by ln of its allowed keys, and leaves out rows with one. `confidence` is the mean of each
+    row's largest weight on a key that is not special (on any key when all are), so that a sink on
+    a separator does not pass for an aim. It and the masses are shares of a row in [0, 1], of rows
+    as they are; `self`, `previous` and `next` average over the queries for which the target
+    exists, and are NaN in cross stacks. `sink` is the largest column mean. A column's mean runs
+    over the counted queries that may look at it, and is NaN where fewer than half of them may.
     """
 
     passes: int = 1
@@ -53,6 +59,8 @@ class _Masses:
         self.entropy = torch.zeros(heads, device=device)
         self.relative = torch.zeros(heads, device=device)
         self.relative_rows = 0
+        self.largest = torch.zeros(heads, device=device)
+        self.aims = runs(keys_aimed_at(site.keys))
         self.diagonals = {name: torch.zeros(heads, device=device) for name in OFFSETS}
         self.diagonal_rows = dict.fromkeys(OFFSETS, 0)
         self.columns = torch.zeros(heads, keys, device=device)
@@ -67,6 +75,7 @@ class _Masses:
             return
         allowed = block.allowed & self.queries.real_keys[:width]
         self._entropies(weights, sums, allowed, rows)
+        self.largest += largest(weights, self.aims)[:, rows].sum(dim=1)
         counted = weights.masked_fill(~rows[None, :, None], 0) if not bool(rows.all()) else weights
         self.columns[:, :width] += counted.sum(dim=1)
         self.looked[:width] += (allowed & rows[:, None]).sum(dim=0)
@@ -75,7 +84,8 @@ class _Masses:
 
     def _entropies(self, weights: Tensor, sums: Tensor, allowed: Tensor, rows: Tensor) -> None:
         whole = sums.masked_fill(sums <= 0, 1)  # a row that gives all to learned sinks
-        entropy = torch.special.entr(weights).sum(dim=-1) / whole + whole.log()  # (heads, rows)
+        logs = weights.clamp_min(TINY).log_()  # far faster than torch.special.entr on a CPU
+        entropy = whole.log() - logs.mul_(weights).sum(dim=-1) / whole  # (heads, rows)
         self.entropy += entropy[:, rows].sum(dim=1)
         keys = allowed.sum(dim=-1)
         several = rows & (keys > 1)
@@ -97,6 +107,7 @@ class _Masses:
         out = {
             "entropy": self.entropy / rows,
             "normalized_entropy": self.relative / (self.relative_rows or math.nan),
+            "confidence": self.largest / rows,
             "first": means[:, queries.first],
             "special": means[:, queries.special].sum(dim=1),
             "punctuation": means[:, queries.punctuation].sum(dim=1),
@@ -207,3 +218,29 @@ def diagonal(weights: Tensor, start: int, offset: int) -> tuple[Tensor, Tensor]:
     key = row + start - offset
     inside = (key >= 0) & (key < weights.shape[2])
     return row[inside], key[inside]
+
+
+def keys_aimed_at(axis: Axis) -> list[bool]:
+    """Which keys are neither special nor padding; those that are not padding when none is."""
+    real = [not padded for padded in axis.padding]
+    plain = [one and not special for one, special in zip(real, axis.special, strict=True)]
+    return plain if any(plain) else real
+
+
+def runs(mask: Sequence[bool]) -> list[tuple[int, int]]:
+    """Where the mask is true, as (start, stop) of each run."""
+    out = []
+    for value, group in groupby(range(len(mask)), key=mask.__getitem__):
+        places = [*group]
+        if value:
+            out.append((places[0], places[-1] + 1))
+    return out
+
+
+def largest(weights: Tensor, ranges: Sequence[tuple[int, int]]) -> Tensor:
+    """(heads, rows): the largest of the weights (heads, rows, width) in ranges of keys."""
+    out = weights.new_zeros(weights.shape[:2])
+    for start, stop in ranges:
+        if start < weights.shape[-1]:
+            out = torch.maximum(out, weights[..., start:stop].amax(dim=-1))
+    return out

@@ -172,6 +172,15 @@ def test_row_blocks_do_not_change_scores(causal: bool, monkeypatch: pytest.Monke
         np.testing.assert_allclose(blocks[name], value, atol=2e-6, err_msg=name)
 
 
+def test_confidence_is_the_largest_weight_off_special_keys() -> None:
+    axis = tokens(5, special=(True, False, False, False, True))
+    maps = np.tile([0.1, 0.2, 0.3, 0.15, 0.25], (5, 1))
+    maps[1] = [0.8, 0.05, 0.1, 0.05, 0]
+    assert scores(maps, queries=axis)["confidence"] == pytest.approx((0.1 + 0.3 + 0.3) / 3)
+    every = tokens(5, special=(True,) * 5)
+    assert scores(maps, queries=every)["confidence"] == pytest.approx((0.8 + 4 * 0.3) / 5)
+
+
 def test_shuffled_heads_shuffle_scores() -> None:
     maps = random_maps(5, 16, seed=4)
     order = [3, 0, 4, 1, 2]

@@ -1,0 +1,140 @@
+"""Scores of where a head's keys stand from its queries: how far, and at which tokens.
+
+All of them are sums of weight × a number that query and key position fix, the same for every head,
+and are read from a row block in matrix products. Sources: METRICS.md 1.2
+(distance; Vig & Belinkov 2019, arXiv 1906.04284), 2.2 and 2.3 (duplicate, induction: the detection
+patterns of TransformerLens, scored by the `hit` of 2.0) and 2.9 (local, streaming; StreamingLLM,
+Xiao et al. 2023, arXiv 2309.17453).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from attnviz.metrics.queries import Queries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from attnviz.attention.axis import Axis
+    from attnviz.attention.rows import Accumulator, RowBlock, Site
+
+WINDOW = 4  # keys nearer than this are local: the query itself and three on each side
+SINKS = 4  # this many first keys are what streaming attention keeps beside the window
+NAMES = ("distance", "offset", "local", "streaming", "duplicate", "induction")
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Scores `distance`, `offset`, `local`, `streaming`, `duplicate` and `induction`, (heads,).
+
+    All are NaN in cross stacks, and where queries and keys are not one sequence. Positions count
+    tokens from the first that is not padding.
+
+    `distance` is the mean of |key − query| and `offset` the mean of key − query (negative: looks
+    back), in tokens, weighted by the attention of all counted queries, so that what learned sinks
+    take does not shorten them. The others are shares of a row in [0, 1]:
+
+    - `local`: the keys nearer than WINDOW, on both sides.
+    - `streaming`: those and the first SINKS keys, over queries at SINKS + WINDOW or later, the
+      first for which that is not everything before them.
+    - `duplicate`: the earlier copies of the query's token.
+    - `induction`: the tokens that followed those copies (the query itself when it follows one).
+
+    The last two average over the queries that may look at such a key; NaN when there is none.
+    Special tokens, and positions whose id is not known, are no copies and no targets.
+    """
+
+    passes: int = 1
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """See Observer."""
+        return _Targets(site, device)
+
+
+class _Targets:
+    def __init__(self, site: Site, device: torch.device) -> None:
+        self.site, self.queries = site, Queries.of(site, device)
+        self.one_sequence = not site.cross and len(site.queries) == len(site.keys)
+        self.position = torch.arange(len(site.keys), device=device)
+        self.asked = token_ids(site.queries, unknown=-1, device=device)
+        self.own = token_ids(site.keys, unknown=-2, device=device)
+        self.targets = self.queries.real_keys & ~self.queries.special
+        self.totals = {name: torch.zeros(len(site.heads), device=device) for name in NAMES}
+        self.mass = torch.zeros(len(site.heads), device=device)
+        self.rows = {name: torch.zeros((), device=device) for name in NAMES[2:]}
+
+    def update(self, block: RowBlock, step: int) -> None:
+        rows = self.queries.rows(block)
+        if not self.one_sequence or not bool(rows.any()):
+            return
+        weights, allowed = block.weights, block.allowed
+        if not bool(rows.all()):
+            weights, allowed = weights[:, rows], allowed[rows]
+        query = self.position[block.start : block.stop][rows]
+        self._distances(weights, query, block.start)
+        self._windows(weights, query, block)
+        self._copies(weights, query, allowed)
+
+    def _distances(self, weights: Tensor, query: Tensor, origin: int) -> None:
+        """Positions are taken from the block's first row, so that float32 holds small offsets."""
+        key, query = (self.position[: weights.shape[-1]] - origin).float(), (query - origin).float()
+        mass = weights.sum(dim=-1)  # (heads, rows)
+        offset = (weights @ key - mass * query).sum(dim=1)
+        self.mass += mass.sum(dim=1)
+        self.totals["offset"] += offset
+        if self.site.causal:
+            self.totals["distance"] -= offset
+        else:
+            self.totals["distance"] += weighed(weights, (key - query[:, None]).abs())
+
+    def _windows(self, weights: Tensor, query: Tensor, block: RowBlock) -> None:
+        """Only the columns that are near some row of the block, and the first ones, are read."""
+        least, most = max(0, block.start - WINDOW + 1), block.stop + WINDOW - 1
+        key = self.position[: weights.shape[-1]][least:most]
+        near = (key - query[:, None]).abs() < WINDOW  # (rows, near columns)
+        local = (weights[..., least:most] * near).sum(dim=-1)  # (heads, rows)
+        first = self.queries.first
+        sinks = weights[..., first : first + SINKS].sum(dim=-1)
+        late = query - first >= SINKS + WINDOW
+        self.totals["local"] += local.sum(dim=1)
+        self.totals["streaming"] += ((local + sinks) * late).sum(dim=1)
+        self.rows["local"] += len(query)
+        self.rows["streaming"] += late.sum()
+
+    def _copies(self, weights: Tensor, query: Tensor, allowed: Tensor) -> None:
+        width = weights.shape[-1]
+        reach = allowed & self.targets[:width]
+        copies = self.asked[query][:, None] == self.own[:width]
+        copies &= self.position[:width] < query[:, None]
+        after = copies.roll(1, dims=1)
+        after[:, 0] = False
+        for name, cells in (("duplicate", copies & reach), ("induction", after & reach)):
+            wanted = cells.float()
+            self.totals[name] += weighed(weights, wanted)
+            self.rows[name] += wanted.sum(dim=1).count_nonzero()
+
+    def result(self) -> Mapping[str, Tensor]:
+        counts: dict[str, Tensor] = {"distance": self.mass, "offset": self.mass, **self.rows}
+        means = {name: total / counts[name] for name, total in self.totals.items()}
+        if not self.one_sequence:
+            means = {name: total.fill_(math.nan) for name, total in means.items()}
+        return {f"score.{name}": mean for name, mean in means.items()}
+
+
+def weighed(weights: Tensor, factors: Tensor) -> Tensor:
+    """(heads,): the sum of weights (heads, rows, width) × factors (rows, width)."""
+    return weights.reshape(len(weights), -1) @ factors.reshape(-1)
+
+
+def token_ids(axis: Axis, unknown: int, device: torch.device) -> Tensor:
+    """int64 (positions,): the token ids, `unknown` for special tokens, padding and id-less ones."""
+    ids = zip(axis.ids, axis.special, axis.padding, strict=True)
+    known = [unknown if special or padding or i < 0 else i for i, special, padding in ids]
+    return torch.tensor(known, dtype=torch.int64, device=device)
