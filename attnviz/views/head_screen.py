@@ -119,8 +119,9 @@ def head_maps(
 def with_learned(one: Heatmap, layer: LayerAttention, head: int) -> Heatmap:
     """The map with a note on the share that its rows give to no key (learned sinks)."""
     missing = missing_share(layer, layer.heads.index(head))
-    rows = [i for a, b in one.rows for i in range(a, b) if not layer.queries.padding[i]]
-    if not rows or not (missing[rows] > 0).any():
+    short = set(missing.nonzero()[0].tolist())
+    rows = (i for a, b in one.rows for i in range(a, b) if not layer.queries.padding[i])
+    if not short or not any(i in short for i in rows):
         return one
     note = "a learned sink takes what rows lack to 100 %"
     if one.hidden or any("renormalised to 1" in note for note in one.notes):

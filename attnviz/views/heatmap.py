@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -203,13 +204,12 @@ def _left_out(full: Heatmap, part: Heatmap, rows: Sequence[int]) -> float:
 def _whole(layer: LayerAttention, head: int, look: Look) -> Heatmap:
     values = np.asarray(layer.kept["weights"][layer.heads.index(head)], np.float32)
     notes = ("words: keys summed, queries averaged",) if look.words else ()
-    return replace(_of(layer, head, look, values, cell_states(values, layer)), notes=notes)
+    return _of(layer, head, look, values, cell_states(values, layer), notes)
 
 
 def cell_states(values: np.ndarray, layer: LayerAttention) -> np.ndarray:
     """uint8 (queries, keys): the State of every cell of a whole map."""
-    states = np.full(values.shape, State.VALUE, np.uint8)
-    states[values == 0] = State.ZERO
+    states = np.asarray(values == 0).astype(np.uint8)  # VALUE or ZERO
     if layer.allowed is not None:
         states[~layer.allowed] = State.MASKED
     elif layer.causal and values.shape[0] == values.shape[1]:
@@ -238,8 +238,8 @@ def _heaviest(layer: LayerAttention, head: int, look: Look, queries: Sequence[in
     notes = [f"only the {keys.shape[1]} heaviest keys of every query were kept"]
     if look.words:
         notes.append("words were not merged")
-    one = _of(layer, head, look, values, states)
-    return replace(one, rows=tuple((i, i + 1) for i in chosen), notes=tuple(notes))
+    one = _of(layer, head, look, values, states, tuple(notes))
+    return replace(one, rows=tuple((i, i + 1) for i in chosen))
 
 
 def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> Heatmap:
@@ -294,13 +294,19 @@ def spans(length: int, bins: int) -> Spans:
     return tuple(pairwise(edges))
 
 
+@cache
 def singles(length: int) -> Spans:
     """One span for every position."""
     return tuple((i, i + 1) for i in range(length))
 
 
 def _of(
-    layer: LayerAttention, head: int, look: Look, values: np.ndarray, states: np.ndarray
+    layer: LayerAttention,
+    head: int,
+    look: Look,
+    values: np.ndarray,
+    states: np.ndarray,
+    notes: tuple[str, ...],
 ) -> Heatmap:
     return Heatmap(
         values=values,
@@ -313,4 +319,5 @@ def _of(
         vmax=0.0,
         scale=look.scale,
         reduce=look.reduce,
+        notes=notes,
     )

@@ -116,7 +116,7 @@ def popular_keys(column_means: np.ndarray, keys: Axis) -> np.ndarray:
     """Bool (keys,): the tokens of the text that average more than 0.3 of the attention."""
     if len(keys) <= FEW:
         return np.zeros(len(keys), bool)
-    return np.asarray(~np.array(keys.special, bool) & (np.nan_to_num(column_means) > POPULAR))
+    return np.asarray(~np.array(keys.special, bool) & (column_means > POPULAR))
 
 
 def is_ordinary(keys: Axis, key: int) -> bool:

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 ISOLATED = 4  # up to this many sink columns stay columns of their own
 Bins = list[tuple[int, int]]
+VALUE, ZERO = int(State.VALUE), int(State.ZERO)
+# What a pooled cell is, by the highest rank that it holds.
+BY_RANK = np.array(
+    [State.PADDED, State.MASKED, State.CUT, State.ZERO, State.VALUE, State.NAN], np.uint8
+)
+RANK = np.argsort(BY_RANK).astype(np.uint8)  # of every State
 
 
 def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
@@ -35,7 +41,7 @@ def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
         states=states,
         rows=tuple((one.rows[a][0], one.rows[b - 1][1]) for a, b in rows),
         columns=tuple((one.columns[a][0], one.columns[b - 1][1]) for a, b in columns),
-        sinks=np.array([one.sinks[a:b].any() for a, b in columns], bool),
+        sinks=np.logical_or.reduceat(one.sinks, [a for a, _ in columns]),
         pooled=one.reduce,
     )
     return replace(small, vmax=largest(small))
@@ -81,7 +87,7 @@ def _broken_bins(alone: np.ndarray, size: int) -> Bins:
 def _reduced(one: Heatmap, rows: Bins, columns: Bins) -> tuple[np.ndarray, np.ndarray]:
     """Values and states of the pooled cells."""
     tops, lefts = [a for a, _ in rows], [a for a, _ in columns]
-    known = one.states <= State.ZERO
+    known = one.states <= ZERO
     values = np.where(known, one.values, np.float32(0))
     if one.reduce == "max":
         out = np.maximum.reduceat(np.maximum.reduceat(values, tops, axis=0), lefts, axis=1)
@@ -106,16 +112,7 @@ def _pooled_states(
     states: np.ndarray, values: np.ndarray, tops: Sequence[int], lefts: Sequence[int]
 ) -> np.ndarray:
     """The state of every pooled cell: NaN if any is, else what any holds, values first."""
-
-    def any_of(state: State) -> np.ndarray:
-        found = states == state
-        if not found.any():
-            return np.zeros(values.shape, bool)
-        found = np.logical_or.reduceat(found, tops, axis=0)
-        return np.asarray(np.logical_or.reduceat(found, lefts, axis=1))
-
-    out = np.full(values.shape, State.PADDED, np.uint8)
-    for state in (State.MASKED, State.CUT, State.ZERO, State.VALUE, State.NAN):
-        out[any_of(state)] = state
-    out[(out == State.VALUE) & (values == 0)] = State.ZERO
+    ranks = np.maximum.reduceat(np.maximum.reduceat(RANK[states], tops, axis=0), lefts, axis=1)
+    out = BY_RANK[ranks]
+    out[(out == VALUE) & (values == 0)] = ZERO
     return out

@@ -76,8 +76,9 @@ def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
     off = off_scale(shown)
     if off:
         yield f"grey = {off}, off the scale"
-    present = {State(int(state)) for some in shown for state in np.unique(some.states)}
-    yield from (words for state, words in STATES.items() if state in present)
+    each = [np.bincount(some.states.ravel(), minlength=len(State)) for some in shown]
+    cells = np.sum(each, axis=0)
+    yield from (words for state, words in STATES.items() if cells[state])
     yield from filter(None, [pooled_words(shown)])
     yield from notes_of(shown)
 
