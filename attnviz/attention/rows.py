@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Site:
     rounding: float = 1e-4
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RowBlock:
     """Rows `start` to `start + rows` of the maps of one site, on the model's device.
 
@@ -55,6 +56,24 @@ class RowBlock:
     @property
     def stop(self) -> int:
         return self.start + int(self.weights.shape[1])
+
+    @cached_property
+    def row_sums(self) -> torch.Tensor:
+        """float32 (heads, rows): what each row gives to all keys together."""
+        return self.weights.sum(dim=-1)
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether every weight is a number."""
+        return bool(self.row_sums.isfinite().all())
+
+    @cached_property
+    def _column_sums(self) -> torch.Tensor:
+        return self.weights.sum(dim=1)
+
+    def column_sums(self, rows: torch.Tensor) -> torch.Tensor:
+        """float32 (heads, width): what each key gets of the rows where `rows`, bool, is true."""
+        return self._column_sums if bool(rows.all()) else self.weights[:, rows].sum(dim=1)
 
 
 class Accumulator(Protocol):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from attnviz.metrics.near import Near
 from attnviz.metrics.queries import Queries
 
 if TYPE_CHECKING:
@@ -61,42 +62,33 @@ class _Masses:
         self.relative_rows = 0
         self.largest = torch.zeros(heads, device=device)
         self.aims = runs(keys_aimed_at(site.keys))
-        self.diagonals = {name: torch.zeros(heads, device=device) for name in OFFSETS}
-        self.diagonal_rows = dict.fromkeys(OFFSETS, 0)
+        self.near = Near(site, (*OFFSETS.values(),), device)
         self.columns = torch.zeros(heads, keys, device=device)
         self.looked = torch.zeros(keys, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
         weights, rows = block.weights, self.queries.rows(block)
         width = weights.shape[-1]
-        sums = weights.sum(dim=-1)  # (heads, rows)
-        self.row_sums.append(sums)
+        self.row_sums.append(block.row_sums)
         if not bool(rows.any()):
             return
         allowed = block.allowed & self.queries.real_keys[:width]
-        self._entropies(weights, sums, allowed, rows)
+        self._entropies(weights, block.row_sums, allowed, rows)
         self.largest += largest(weights, self.aims)[:, rows].sum(dim=1)
-        counted = weights.masked_fill(~rows[None, :, None], 0) if not bool(rows.all()) else weights
-        self.columns[:, :width] += counted.sum(dim=1)
-        self.looked[:width] += (allowed & rows[:, None]).sum(dim=0)
-        if not self.site.cross:
-            self._diagonals(counted, allowed & rows[:, None], block.start)
+        allowed &= rows[:, None]
+        self.columns[:, :width] += block.column_sums(rows)
+        self.looked[:width] += allowed.sum(dim=0)
+        self.near.add(block, allowed)
 
     def _entropies(self, weights: Tensor, sums: Tensor, allowed: Tensor, rows: Tensor) -> None:
         whole = sums.masked_fill(sums <= 0, 1)  # a row that gives all to learned sinks
         logs = weights.clamp_min(TINY).log_()  # far faster than torch.special.entr on a CPU
-        entropy = whole.log() - logs.mul_(weights).sum(dim=-1) / whole  # (heads, rows)
+        entropy = whole.log() - torch.linalg.vecdot(logs, weights) / whole  # (heads, rows)
         self.entropy += entropy[:, rows].sum(dim=1)
         keys = allowed.sum(dim=-1)
         several = rows & (keys > 1)
         self.relative += (entropy[:, several] / keys[several].log()).sum(dim=1)
         self.relative_rows += int(several.sum())
-
-    def _diagonals(self, weights: Tensor, allowed: Tensor, start: int) -> None:
-        for name, offset in OFFSETS.items():
-            rows, keys = diagonal(weights, start, offset)
-            self.diagonals[name] += weights[:, rows, keys].sum(dim=1)
-            self.diagonal_rows[name] += int(allowed[rows, keys].sum())
 
     def result(self) -> Mapping[str, Tensor]:
         queries = self.queries
@@ -113,8 +105,7 @@ class _Masses:
             "punctuation": means[:, queries.punctuation].sum(dim=1),
             "sink": per_query.nan_to_num(0).amax(dim=1),
         }
-        for name, total in self.diagonals.items():
-            out[name] = total / (self.diagonal_rows[name] or math.nan)
+        out |= zip(OFFSETS, self.near.means(), strict=True)
         scores = {f"score.{name}": value for name, value in out.items()}
         return scores | {"row_sums": torch.cat(self.row_sums, dim=1), "column_means": per_query}
 
@@ -144,9 +135,7 @@ class _Content:
         self.site, self.queries = site, Queries.of(site, device)
         self.columns = torch.zeros(heads, keys, device=device)
         self.looked = torch.zeros(keys, device=device)
-        near = () if site.cross else range(-NEAR, NEAR + 1)
-        self.offsets = {offset: torch.zeros(heads, device=device) for offset in near}
-        self.cells = dict.fromkeys(near, 0)
+        self.near = Near(site, range(-NEAR, NEAR + 1), device)
         self.total = torch.zeros(heads, device=device)
         self.links: list[Tensor] = []
         self.eligible = self.queries.real_keys & ~self.queries.special & ~self.queries.punctuation
@@ -160,64 +149,51 @@ class _Content:
         if step == 0:
             self._expect(block, allowed, real)
         else:
-            self._exceed(block, allowed)
+            self._exceed(block, allowed, real)
 
     def _expect(self, block: RowBlock, allowed: Tensor, real: Tensor) -> None:
         """First pass: the sums of every column and of the offsets near the diagonal."""
-        weights = block.weights
-        if not bool(real.all()):
-            weights = weights.masked_fill(~real[None, :, None], 0)
-        width = weights.shape[-1]
-        self.columns[:, :width] += weights.sum(dim=1)
+        width = allowed.shape[-1]
+        self.columns[:, :width] += block.column_sums(real)
         self.looked[:width] += allowed.sum(dim=0)
-        for offset, total in self.offsets.items():
-            rows, keys = diagonal(weights, block.start, offset)
-            total += weights[:, rows, keys].sum(dim=1)
-            self.cells[offset] += int(allowed[rows, keys].sum())
+        self.near.add(block, allowed)
 
-    def _exceed(self, block: RowBlock, allowed: Tensor) -> None:
-        """Second pass: what each weight has beyond its expectation."""
+    def _exceed(self, block: RowBlock, allowed: Tensor, real: Tensor) -> None:
+        """Second pass: what each weight has beyond its expectation.
+
+        That is the least of weight − expected over the three expectations, or 0. A key that is
+        not eligible is one that is expected to get everything.
+        """
         weights, width = block.weights, block.weights.shape[-1]
         others = (self.looked[:width] - 1).clamp_min(1)
-        expected = (self.columns[:, None, :width] - weights) / others  # (heads, rows, width)
+        popular = self.columns[:, :width] / others
+        popular.masked_fill_(~self.eligible[:width], math.inf)
+        excess = torch.addcmul(-popular[:, None], weights, 1 + 1 / others)  # (heads, rows, width)
         floor = 1 / allowed.sum(dim=-1).clamp_min(1)
-        expected = torch.maximum(expected, floor[None, :, None])
-        for offset, total in self.offsets.items():
-            rows, keys = diagonal(weights, block.start, offset)
-            own = weights[:, rows, keys]
-            mean = (total[:, None] - own) / max(1, self.cells[offset] - 1)
-            expected[:, rows, keys] = torch.maximum(expected[:, rows, keys], mean)
-        excess = (weights - expected).clamp_min_(0)
-        excess = excess.masked_fill_(~(self.eligible[:width] & allowed), 0)
-        if not self.site.cross:
-            rows, keys = diagonal(weights, block.start, 0)
-            excess[:, rows, keys] = 0
-        counted = self.queries.rows(block)
-        self.total += excess[:, counted].sum(dim=(1, 2))
+        torch.minimum(excess, weights - floor[:, None], out=excess)
+        row, key, which = self.near.cells(block)
+        own = weights[:, row, key]
+        over = own - self.near.means_without(own, which)
+        over[:, self.near.offsets[which] == 0] = 0  # the query itself is not eligible
+        excess[:, row, key] = torch.minimum(excess[:, row, key], over)
+        excess.clamp_min_(0)
+        if not bool(real.all()):
+            excess.masked_fill_(~real[:, None], 0)
+        self.total += excess.sum(dim=2) @ self.queries.rows(block).float()
         self.links.append(self._strongest(excess, weights))
 
     def _strongest(self, excess: Tensor, weights: Tensor) -> Tensor:
         """(rows, 4): observed head, key, weight, excess of the largest excess of each row."""
-        heads, rows, width = excess.shape
-        flat = excess.transpose(0, 1).reshape(rows, heads * width)
-        value, place = flat.max(dim=1)
-        head, key = place // width, place % width
+        value, key = excess.amax(dim=0).max(dim=1)
+        row = torch.arange(len(key), device=excess.device)
+        head = excess[:, row, key].argmax(dim=0)
         names = torch.tensor(self.site.heads, device=excess.device)
-        row = torch.arange(rows, device=excess.device)
         link = torch.stack([names[head], key, weights[head, row, key], value], dim=1)
         return link.masked_fill((value <= 0)[:, None], math.nan)
 
     def result(self) -> Mapping[str, Tensor]:
         rows = max(1, int(self.queries.counted.sum()))
         return {"score.content": self.total / rows, "links": torch.cat(self.links)}
-
-
-def diagonal(weights: Tensor, start: int, offset: int) -> tuple[Tensor, Tensor]:
-    """The cells with this query − key, of rows from `start` on: (row indices, key indices)."""
-    row = torch.arange(weights.shape[1], device=weights.device)
-    key = row + start - offset
-    inside = (key >= 0) & (key < weights.shape[2])
-    return row[inside], key[inside]
 
 
 def keys_aimed_at(axis: Axis) -> list[bool]:

@@ -1,10 +1,8 @@
 """Scores of where a head's keys stand from its queries: how far, and at which tokens.
 
-All of them are sums of weight × a number that query and key position fix, the same for every head,
-and are read from a row block in matrix products. Sources: METRICS.md 1.2
-(distance; Vig & Belinkov 2019, arXiv 1906.04284), 2.2 and 2.3 (duplicate, induction: the detection
-patterns of TransformerLens, scored by the `hit` of 2.0) and 2.9 (local, streaming; StreamingLLM,
-Xiao et al. 2023, arXiv 2309.17453).
+Sources: METRICS.md 1.2 (distance; Vig & Belinkov 2019, arXiv 1906.04284), 2.2 and 2.3
+(duplicate, induction: the detection patterns of TransformerLens, scored by the `hit` of 2.0) and
+2.9 (local, streaming; StreamingLLM, Xiao et al. 2023, arXiv 2309.17453).
 """
 
 from __future__ import annotations
@@ -74,25 +72,28 @@ class _Targets:
         rows = self.queries.rows(block)
         if not self.one_sequence or not bool(rows.any()):
             return
-        weights, allowed = block.weights, block.allowed
+        weights, mass = block.weights, block.row_sums
         if not bool(rows.all()):
-            weights, allowed = weights[:, rows], allowed[rows]
+            weights, mass = weights[:, rows], mass[:, rows]
         query = self.position[block.start : block.stop][rows]
-        self._distances(weights, query, block.start)
-        self._windows(weights, query, block)
-        self._copies(weights, query, allowed)
-
-    def _distances(self, weights: Tensor, query: Tensor, origin: int) -> None:
-        """Positions are taken from the block's first row, so that float32 holds small offsets."""
-        key, query = (self.position[: weights.shape[-1]] - origin).float(), (query - origin).float()
-        mass = weights.sum(dim=-1)  # (heads, rows)
-        offset = (weights @ key - mass * query).sum(dim=1)
         self.mass += mass.sum(dim=1)
+        self._distances(weights, mass, query, block, rows)
+        self._windows(weights, query, block)
+        self._copies(weights, query, block.allowed[rows])
+
+    def _distances(
+        self, weights: Tensor, mass: Tensor, query: Tensor, block: RowBlock, rows: Tensor
+    ) -> None:
+        """Positions are taken from the block's first row, so that float32 holds small offsets."""
+        key = (self.position[: weights.shape[-1]] - block.start).float()
+        query = (query - block.start).float()
+        offset = block.column_sums(rows) @ key - mass @ query
         self.totals["offset"] += offset
         if self.site.causal:
             self.totals["distance"] -= offset
         else:
-            self.totals["distance"] += weighed(weights, (key - query[:, None]).abs())
+            far = (key - query[:, None]).abs()
+            self.totals["distance"] += weights.flatten(1) @ far.flatten()
 
     def _windows(self, weights: Tensor, query: Tensor, block: RowBlock) -> None:
         """Only the columns that are near some row of the block, and the first ones, are read."""
@@ -109,16 +110,16 @@ class _Targets:
         self.rows["streaming"] += late.sum()
 
     def _copies(self, weights: Tensor, query: Tensor, allowed: Tensor) -> None:
+        """Copies of a token are few: their cells are picked out, and those one key further on."""
         width = weights.shape[-1]
-        reach = allowed & self.targets[:width]
-        copies = self.asked[query][:, None] == self.own[:width]
-        copies &= self.position[:width] < query[:, None]
-        after = copies.roll(1, dims=1)
-        after[:, 0] = False
-        for name, cells in (("duplicate", copies & reach), ("induction", after & reach)):
-            wanted = cells.float()
-            self.totals[name] += weighed(weights, wanted)
-            self.rows[name] += wanted.sum(dim=1).count_nonzero()
+        row, key = (self.asked[query][:, None] == self.own[:width]).nonzero(as_tuple=True)
+        early = key < query[row]
+        row, key = row[early], key[early]
+        for name, at in (("duplicate", key), ("induction", key + 1)):
+            reach = self.targets[at] & allowed[row, at]
+            hit, at = row[reach], at[reach]
+            self.totals[name] += weights[:, hit, at].sum(dim=1)
+            self.rows[name] += torch.bincount(hit).count_nonzero()
 
     def result(self) -> Mapping[str, Tensor]:
         counts: dict[str, Tensor] = {"distance": self.mass, "offset": self.mass, **self.rows}
@@ -126,11 +127,6 @@ class _Targets:
         if not self.one_sequence:
             means = {name: total.fill_(math.nan) for name, total in means.items()}
         return {f"score.{name}": mean for name, mean in means.items()}
-
-
-def weighed(weights: Tensor, factors: Tensor) -> Tensor:
-    """(heads,): the sum of weights (heads, rows, width) × factors (rows, width)."""
-    return weights.reshape(len(weights), -1) @ factors.reshape(-1)
 
 
 def token_ids(axis: Axis, unknown: int, device: torch.device) -> Tensor:

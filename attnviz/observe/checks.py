@@ -52,14 +52,17 @@ class _SelfCheck:
         rows = self.real[block.start : block.stop]
         if not bool(rows.any()):
             return
-        weights = block.weights if bool(rows.all()) else block.weights[:, rows]
+        every = bool(rows.all())
+        weights = block.weights if every else block.weights[:, rows]
         allowed, keys = block.allowed[rows], self.keys[: weights.shape[-1]]
-        sums = weights.sum(dim=-1)
+        sums = block.row_sums if every else block.row_sums[:, rows]
         self.least = torch.minimum(self.least, sums.min())
         self.largest = torch.maximum(self.largest, sums.max())
         self.broken += (~sums.isfinite()).sum()
-        if not bool(allowed.all()):
-            outside = weights.masked_fill(allowed, 0).amax()
+        barred = (~allowed).any(dim=0).nonzero()  # of causal maps only the last few keys
+        if len(barred):
+            part = slice(int(barred[0]), int(barred[-1]) + 1)
+            outside = weights[..., part].masked_fill(allowed[:, part], 0).amax()
             self.forbidden = torch.maximum(self.forbidden, outside)
         if not bool(keys.all()):
             self.padded = torch.maximum(self.padded, weights[..., ~keys].amax())

@@ -69,10 +69,13 @@ class _Pooled:
         self.sums = torch.zeros(len(site.heads), height, width, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
-        heads, rows, width = block.weights.shape
-        pooled = torch.zeros(heads, rows, self.sums.shape[2], device=self.sums.device)
-        pooled.index_add_(2, self.columns[:width], block.weights.nan_to_num())
-        self.sums.index_add_(1, self.rows[block.start : block.stop], pooled)
+        weights = block.weights if block.finite else block.weights.nan_to_num()
+        bin_of = self.rows[block.start : block.stop]
+        first, last = int(bin_of[0]), int(bin_of[-1]) + 1
+        member = bin_of == torch.arange(first, last, device=bin_of.device)[:, None]
+        rows = member.float() @ weights  # (heads, row bins, width)
+        columns = self.columns[: weights.shape[-1]].expand_as(rows)
+        self.sums[:, first:last].scatter_add_(2, columns, rows)
 
     def result(self) -> Mapping[str, Tensor]:
         counts = torch.bincount(self.rows, minlength=self.sums.shape[1]).clamp_min(1)

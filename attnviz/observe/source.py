@@ -58,6 +58,20 @@ class Mask:
     shift: int = 0
     window: int | None = None
 
+    @property
+    def triangle(self) -> bool:
+        """Whether all that it forbids are the keys after each query."""
+        return self.causal and self.given is None and self.window is None
+
+    def close(self, scores: Tensor, start: int, stop: int) -> None:
+        """Forbid the later keys in the scores (heads, rows, width), of a mask that is a triangle.
+
+        Only the last few keys are later than the first of the rows.
+        """
+        last = slice(max(0, start + self.shift), self.width(stop))
+        allowed = self.allowed(0, start, stop, scores.device)
+        scores[..., last].masked_fill_(~allowed[..., last], lowest(scores.dtype))
+
     def width(self, stop: int) -> int:
         """How many keys the rows before `stop` can reach."""
         return max(1, min(self.keys, stop + self.shift)) if self.causal else self.keys
@@ -114,6 +128,12 @@ class Mask:
         if one.shape[-1] == 1:
             return one.expand(*one.shape[:-1], width)
         return one[..., :width]
+
+
+def scaled(query: Tensor, key: Tensor, scale: float) -> Tensor:
+    """(heads, rows, keys): scale × query · key."""
+    nothing = query.new_empty(1).expand(len(query), query.shape[1], key.shape[1])
+    return torch.baddbmm(nothing, query, key.transpose(1, 2), beta=0, alpha=scale)
 
 
 def lowest(dtype: torch.dtype) -> float:
@@ -196,13 +216,13 @@ class FunctionSource:
         group = self.heads // key.shape[0]
         if len(heads) == self.heads:
             grouped = query.reshape(key.shape[0], group * (stop - start), -1)
-            scores = torch.matmul(grouped, key.transpose(1, 2)).view(self.heads, -1, width)
+            scores = scaled(grouped, key, self.scale).view(self.heads, -1, width)
         else:
             index = torch.tensor(heads, device=self.device)
-            scores = torch.matmul(query[index], key[index // group].transpose(1, 2))
-        scores = scores.mul_(self.scale)
-        added = self.mask.additive(example, start, stop, query)
-        if added is not None:
+            scores = scaled(query[index], key[index // group], self.scale)
+        if self.mask.triangle:
+            self.mask.close(scores, start, stop)
+        elif (added := self.mask.additive(example, start, stop, query)) is not None:
             picked = added if added.shape[0] == 1 else added[list(heads)]
             scores = scores.add_(picked)
         return torch.softmax(scores.float(), dim=-1)
