@@ -20,9 +20,11 @@ from attnviz.attention.capture import AttentionStack, Capture, Check, ModelFacts
 from attnviz.attention.selection import Selection
 from attnviz.errors import UsageError
 from attnviz.render.image import fonts
+from attnviz.render.image.bar import tick_label
 from attnviz.render.image.draw import Drawing, draw
 from attnviz.render.image.grid import grid_pixels
 from attnviz.render.image.paint import Paint, as_bytes
+from attnviz.render.image.pen import Pen
 from attnviz.render.image.style import THEMES, ImageStyle
 from attnviz.render.safe import display
 from attnviz.views.figure import figure_content
@@ -321,6 +323,34 @@ def test_matrix_writes_its_values_and_leaves_missing_heads_empty() -> None:
     array = image.get_array()
     assert array.mask.tolist() == [[False, True], [True, False]]
     assert image.cmap.name == "viridis"
+
+
+@pytest.mark.parametrize(
+    ("tick", "label"),
+    [(0, "0"), (0.1, "0.10"), (0.30000000000000004, "0.30"), (0.125, "0.125"), (0.175, "0.175"),
+     (0.025, "0.025"), (1, "1.00"), (1.005, "1.005"), (80, "80"), (-20, "-20"), (-0.125, "-0.125"),
+     (-100, "-100"), (0.001, "0.001")],
+)  # fmt: skip
+def test_ticks_of_the_colour_bar_are_not_rounded_to_other_values(tick: float, label: str) -> None:
+    assert tick_label(tick) == label
+
+
+def test_pictures_of_too_many_pixels_are_refused() -> None:
+    for view, selection in SELECTIONS:
+        style = ImageStyle(size=(100, 100), dpi=2400)
+        with pytest.raises(UsageError, match="240,000 × 240,000 pixels are too many"):
+            drawn(capture(), selection, style, view)
+
+
+def test_small_print_breaks_neither_before_a_separator_nor_inside_an_equation() -> None:
+    pen = Pen(ImageStyle(), [])
+    text = "weights 0 – 1.00 linear · grey = keys that take over 30 % · pale = masked"
+    for room in (0.8, 1.2, 1.6, 2.0, 2.4, 3.0):
+        lines = pen.wrapped(text, room, 7.0)
+        assert " ".join(lines) == text
+        for line in lines:
+            assert not line.startswith(("·", "=", "–"))
+            assert not line.endswith(("=", "–"))
 
 
 def test_thinned_labels_keep_their_distance_and_have_their_index() -> None:
