@@ -27,9 +27,10 @@ from attnviz.render.image.paint import Paint, as_bytes
 from attnviz.render.image.pen import Pen
 from attnviz.render.image.style import THEMES, ImageStyle
 from attnviz.render.safe import display
-from attnviz.views.figure import figure_content
+from attnviz.views.figure import FigureContent, figure_content
 from attnviz.views.heatmap import State, heatmap
 from attnviz.views.look import Look
+from attnviz.views.matrix import HeadMatrix
 from attnviz.views.pool import pooled
 from tests.captures import axis, capture, layer, normalized, translation
 
@@ -323,6 +324,56 @@ def test_matrix_writes_its_values_and_leaves_missing_heads_empty() -> None:
     array = image.get_array()
     assert array.mask.tolist() == [[False, True], [True, False]]
     assert image.cmap.name == "viridis"
+
+
+def scored(values: list[list[float]], **style: object) -> Drawing:
+    """A matrix of these values, as the score `offset` of a model of two layers and two heads."""
+    array = np.array(values)
+    layers, heads = (tuple(range(n)) for n in array.shape)
+    body = HeadMatrix("self", "offset", layers, heads, array)
+    model = ModelFacts("toy", layers=2, heads=2)
+    return draw(FigureContent(model, body), ImageStyle(**style))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "ends", "colours"),
+    [
+        ([[-3.0, 1.0], [0.0, 2.0]], (-3, 3), "RdBu_r"),
+        ([[-3.0, -1.0], [0.0, -2.0]], (-3, 0), "viridis"),
+        ([[3.0, 1.0], [np.nan, 2.0]], (0, 3), "viridis"),
+        ([[0.0, 0.0], [0.0, 0.0]], (0, 1), "viridis"),
+    ],
+)
+def test_matrix_of_both_signs_diverges_around_zero(
+    values: list[list[float]], ends: tuple[float, float], colours: str
+) -> None:
+    image = scored(values).figure.axes[0].images[0]
+    assert image.get_clim() == ends
+    assert image.cmap.name == colours
+    chosen = scored(values, cmap="cividis").figure.axes[0].images[0]
+    assert (chosen.get_clim(), chosen.cmap.name) == (ends, "cividis")
+
+
+def test_matrix_without_values_says_so() -> None:
+    nan = float("nan")
+    drawing = scored([[nan, nan], [nan, nan]])
+    assert "no head has this score here" in words(drawing)
+    assert [one.get_ylabel() for one in drawing.figure.axes] == [""], "no colour bar"
+    some = scored([[nan, 0.5], [0.2, 0.1]])
+    assert "pale = no value" in words(some)
+    image = some.figure.axes[0].images[0]
+    pale = THEMES["light"].states[State.MASKED]
+    assert image.to_rgba(np.ma.masked_invalid([[nan]]), bytes=True)[0, 0].tolist() == (
+        as_bytes(pale).tolist()
+    )
+    assert not any("no value" in one for one in words(scored([[1.0, 2.0], [3.0, 4.0]])))
+
+
+def test_matrix_names_its_heads() -> None:
+    assert "toy · offset of every head" in words(scored([[1.0, 2.0], [3.0, 4.0]]))
+    assert "toy · offset of layer 0, 2 heads" in words(scored([[1.0, 2.0]]))
+    assert "toy · offset of 3 heads" in words(scored([[1.0, 2.0], [3.0, float("nan")]]))
+    assert "toy · offset of L0H0" in words(scored([[1.0]]))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from attnviz.views.scales import description
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from attnviz.attention.capture import ModelFacts
     from attnviz.render.image.style import ImageStyle
     from attnviz.views.figure import FigureContent, ImageBody
     from attnviz.views.heatmap import Heatmap
@@ -41,21 +42,34 @@ def title_of(content: FigureContent) -> str:
     """`gpt2 @607a30d · L3H5`: the model, the stack where there are several, the heads."""
     model, body = content.model, content.body
     name = f"{model.name} @{model.revision[:8]}" if model.revision else model.name
-    parts = [name, f"{body.stack} attention" if body.several else "", subject(body)]
+    parts = [name, f"{body.stack} attention" if body.several else "", subject(body, model)]
     return " · ".join(part for part in parts if part)
 
 
-def subject(body: ImageBody) -> str:
-    """The heads that are shown."""
+def subject(body: ImageBody, model: ModelFacts) -> str:
+    """The heads of the model that are shown."""
     if isinstance(body, HeadScreen):
         return f"{body.head.label} ({body.head.pattern.name})"
     if isinstance(body, HeadMatrix):
-        return f"{body.score.replace('_', ' ')} of every head"
+        return f"{body.score.replace('_', ' ')} of {scored(body, model)}"
     heads = body.heads if isinstance(body, Arcs) else [head for head, _ in body.maps]
     if len(heads) == 1:
         return heads[0].label
     layers = {head.layer for head in heads}
     return f"{f'layer {layers.pop()}, ' if len(layers) == 1 else ''}{len(heads):,} heads"
+
+
+def scored(body: HeadMatrix, model: ModelFacts) -> str:
+    """The heads of a matrix: `every head`, `L3H2` or `layer 3, 2 heads`."""
+    layers, heads = body.layers, body.heads
+    if (len(layers), len(heads)) == (1, 1):
+        return f"L{layers[0]}H{heads[0]}"
+    known = ~np.isnan(body.values)
+    full = known.all() or not known.any()
+    if full and (len(layers), len(heads)) == (model.layers, model.heads):
+        return "every head"
+    count = int(known.sum()) or known.size
+    return f"{f'layer {layers[0]}, ' if len(layers) == 1 else ''}{count:,} heads"
 
 
 def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
@@ -68,6 +82,9 @@ def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
             yield "grey = to special tokens or keys that take over 30 %"
         yield f"weights below {body.least:g} have no line: {body.unseen:.0%} of the attention"
         yield from body.notes
+    if isinstance(body, HeadMatrix) and np.isnan(body.values).any():
+        none = np.isnan(body.values).all()
+        yield "no head has this score here" if none else "pale = no value"
     if not shown:
         return
     one = shown[0]
