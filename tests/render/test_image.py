@@ -326,6 +326,40 @@ def test_matrix_writes_its_values_and_leaves_missing_heads_empty() -> None:
     assert image.cmap.name == "viridis"
 
 
+@pytest.mark.parametrize("tokens", [12, 27, 60, 150, 700])
+def test_panels_of_a_layer_have_labels_at_any_length(tokens: int) -> None:
+    labels = [f"word{i}"[: 3 + i % 9] for i in range(tokens)]
+    drawing = drawn(of(labels), Selection.parse(layer="0"))
+    check_layout(drawing)
+    shown = [one.get_text() for one in texts(drawing) if one.get_rotation() == 90]
+    firsts = [one for one in shown if one.split()[-1] == "wor"]
+    assert len(firsts) >= 2, "the first token stands under every panel of the last row"
+    assert len(shown) > 10
+
+
+@pytest.mark.parametrize("chosen", ["L0H1", "L0H1,L0H2", "L0H0-3"])
+@pytest.mark.parametrize("tokens", [30, 300])
+@pytest.mark.parametrize("few", [{"query": "20"}, {"query": "20-25"}, {"key": "3"}])
+def test_few_rows_or_columns_are_wide_enough_to_read(
+    chosen: str, tokens: int, few: dict[str, str]
+) -> None:
+    labels = [f"w{i}" for i in range(tokens)]
+    found = of(labels, causal=False)
+    selection = replace(
+        Selection.parse(head=chosen.replace("L0H0-3", "L0H0,L0H1,L0H2,L0H3"), **few)
+    )
+    drawing = drawn(found, selection)
+    check_layout(drawing)
+    written = words(drawing)
+    for label in ("w20",) if "query" in few else ("w3",):
+        assert label in written
+    sized = drawn(found, selection, ImageStyle(size=(8, 6)))
+    check_layout(sized)
+    if len(chosen) == 4:
+        tall, wide, _ = picture(drawing).shape
+        assert min(tall, wide) >= 0.12 * 200
+
+
 def scored(values: list[list[float]], **style: object) -> Drawing:
     """A matrix of these values, as the score `offset` of a model of two layers and two heads."""
     array = np.array(values)

@@ -108,8 +108,8 @@ class Page:
         """Draws colours, uint8 (rows, columns, 4), on whole pixels; gives axes of a unit a cell."""
         box, dpi = self.snapped(box), self.pen.style.dpi
         rows, columns = colours.shape[:2]
-        pixels = max(1, round(box.height * dpi / rows))
-        big = colours.repeat(pixels, axis=0).repeat(pixels, axis=1) if pixels > 1 else colours
+        big = colours.repeat(max(1, round(box.height * dpi / rows)), axis=0)
+        big = big.repeat(max(1, round(box.width * dpi / columns)), axis=1)
         below = self.height - box.top - box.height
         self.figure.figimage(big, round(box.left * dpi), round(below * dpi), origin="upper")
         axes = self.axes(box)
