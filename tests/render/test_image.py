@@ -360,6 +360,22 @@ def test_few_rows_or_columns_are_wide_enough_to_read(
         assert min(tall, wide) >= 0.12 * 200
 
 
+@pytest.mark.parametrize(
+    ("query", "key", "said"),
+    [("3", None, "query 3 w3"), ("2-5", None, "queries 2–5"), ("w5", None, "query 5 w5"),
+     (None, "3", "key 3 w3"), ("1-2", "4-6", "queries 1–2 · keys 4–6"), (None, None, "")],
+)  # fmt: skip
+def test_grids_say_which_queries_and_keys_they_show(
+    query: str | None, key: str | None, said: str
+) -> None:
+    found = of([f"w{i}" for i in range(12)], causal=False)
+    small = words(drawn(found, Selection.parse(query=query, key=key)))
+    if said:
+        assert any(said in one for one in small)
+    else:
+        assert not any("quer" in one or "keys 0" in one for one in small)
+
+
 def scored(values: list[list[float]], **style: object) -> Drawing:
     """A matrix of these values, as the score `offset` of a model of two layers and two heads."""
     array = np.array(values)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.render.image.page import Heading
+from attnviz.render.image.pen import LONGEST
+from attnviz.render.safe import display, fit
 from attnviz.views.arcs import Arcs
 from attnviz.views.head_screen import HeadMaps, HeadScreen, notes_of
 from attnviz.views.heatmap import State
@@ -95,8 +97,30 @@ def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
         yield f"grey = {off}, off the scale"
     present = {State(int(state)) for some in shown for state in np.unique(some.states)}
     yield from (words for state, words in STATES.items() if state in present)
+    if isinstance(body, HeadMaps):
+        yield from chosen(shown[0])
     yield from filter(None, [pooled_words(shown)])
     yield from notes_of(shown)
+
+
+def chosen(one: Heatmap) -> Iterator[str]:
+    """Which queries and keys a map shows where others than special tokens and padding are left out.
+
+    `query 8 it`, `queries 3–9` or `5 of 20 queries`.
+    """
+    for axis, spans, name, names in ((one.queries, one.rows, "query", "queries"),
+                                     (one.keys, one.columns, "key", "keys")):  # fmt: skip
+        shown = [i for first, end in spans for i in range(first, end)]
+        rest = set(range(len(axis))) - set(shown)
+        if not shown or not any(not axis.special[i] and not axis.padding[i] for i in rest):
+            continue
+        first, last = axis.positions[shown[0]], axis.positions[shown[-1]]
+        if len(shown) == 1:
+            yield f"{name} {first} {fit(display(axis.labels[shown[0]]), LONGEST)}"
+        elif last - first == len(shown) - 1:
+            yield f"{names} {first}–{last}"
+        else:
+            yield f"{len(shown)} of {len(axis)} {names}"
 
 
 def texts_of(content: FigureContent) -> Iterator[str]:
