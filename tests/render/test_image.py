@@ -360,6 +360,15 @@ def test_few_rows_or_columns_are_wide_enough_to_read(
         assert min(tall, wide) >= 0.12 * 200
 
 
+def test_many_heads_of_a_short_text_stay_small() -> None:
+    keys = axis(["a", "b", "c", "d", "e", "f"])
+    weights = normalized(np.random.default_rng(0).random((64, 6, 6)), np.ones((6, 6), bool))
+    layers = {n: layer(n, keys, keys, weights) for n in range(64)}
+    found = Capture(ModelFacts("toy"), {"self": AttentionStack("self", layers)})
+    tall, wide, _ = picture(drawn(found, Selection())).shape
+    assert max(tall, wide) <= 64 * 0.3 * 200
+
+
 @pytest.mark.parametrize(
     ("query", "key", "said"),
     [("3", None, "query 3 w3"), ("2-5", None, "queries 2–5"), ("w5", None, "query 5 w5"),

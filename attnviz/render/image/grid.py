@@ -113,10 +113,14 @@ class GridBody:
         return high, wide
 
     def side(self, cells: int, space: float) -> int:
-        """Pixels of so many cells: at least a line of text for each of a few, where that fits."""
+        """Pixels of so many cells: at least a line of text for each of a few beside many others.
+
+        `space` is the most inches that they may take.
+        """
         line = math.ceil(LINE / self.pixel)
-        least = line if cells <= FEW and cells * line <= space / self.pixel else 1
-        return cells * max(self.cell, least)
+        longest = self.cell * max(max(one.shape) for one in self.maps)
+        fits = cells <= FEW and cells * line <= min(longest, space / self.pixel)
+        return cells * max(self.cell, line if fits else 1)
 
     def token_labels(self) -> tuple[list[str], list[str]]:
         """The labels of the first panel's rows and columns, thinned; none in a table."""

@@ -47,11 +47,10 @@ class MapBody:
         if room is not None:
             self.cell = max(1, int(cell * dpi)) / dpi
         rows, columns = one.shape
-        line = math.ceil(LINE * dpi) / dpi
-        self.down, self.across = (
-            max(self.cell, line) if cells <= FEW and cells * line <= space else self.cell
-            for cells, space in ((rows, high), (columns, wide))
-        )
+        line, longest = math.ceil(LINE * dpi) / dpi, max(rows, columns) * self.cell
+        fits = (cells <= FEW and cells * line <= min(longest, space)
+                for cells, space in ((rows, high), (columns, wide)))  # fmt: skip
+        self.down, self.across = (max(self.cell, line) if fit else self.cell for fit in fits)
         self.map_width, self.map_height = columns * self.across, rows * self.down
         self.row_labels = self.labels(True)
         self.column_labels = self.labels(False)
