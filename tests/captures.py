@@ -74,7 +74,7 @@ def layer(
     if whole:
         kept["weights"] = weights
     else:
-        kept |= heaviest(weights) | {"pooled": pooled(weights, 4)}
+        kept |= heaviest(weights) | {"pooled": pooled(weights, 4).astype(np.float32)}
     return LayerAttention(
         layer=number,
         order=number,

@@ -11,32 +11,44 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from attnviz.attention.seal import Seals
+
 StoreDtype = Literal["float32", "float16", "uint8"]
 LEVELS = 255
 LARGEST = float(np.finfo(np.float16).max)
 
 
-class Rounded(NDArrayOperatorsMixin):
-    """A float32 array over rounded values, that decodes what is indexed and nothing else.
+class Stored(NDArrayOperatorsMixin):
+    """A float32 array over stored values, that proves and decodes what is indexed, nothing else.
 
-    `values` are float16, or uint8 levels between 0 and the largest weight of each row, which
-    `scale` holds: float32, the shape without its last axis. In all else it acts as the whole
-    decoded array.
+    `values` are float32, float16, or uint8 levels between 0 and the largest weight of each row,
+    which `scale` holds: float32, the shape without its last axis. Heads that are indexed are
+    proven unaltered where there are `seals`. In all else it acts as the whole decoded array.
     """
 
-    def __init__(self, values: np.ndarray, scale: np.ndarray | None = None) -> None:
+    def __init__(
+        self, values: np.ndarray, scale: np.ndarray | None = None, seals: Seals | None = None
+    ) -> None:
         self.values = values
         self.scale = scale
+        self.seals = seals
         self.shape = values.shape
         self.ndim = values.ndim
         self.size = values.size
         self.dtype = np.dtype(np.float32)
 
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """Values and scale, the first axis of each over the heads."""
+        return (self.values,) if self.scale is None else (self.values, self.scale)
+
     def __len__(self) -> int:
         return len(self.values)
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        found: np.ndarray = self.values[index].astype(np.float32)
+        if self.seals is not None:
+            self.seals.prove(index)
+        found: np.ndarray = self.values[index].astype(np.float32, copy=False)
         if self.scale is not None:
             found /= np.float32(LEVELS)
             found *= np.broadcast_to(self.scale[..., None], self.shape)[index]
@@ -46,7 +58,7 @@ class Rounded(NDArrayOperatorsMixin):
         return np.asarray(self[...], dtype)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        plain = (np.asarray(one) if isinstance(one, Rounded) else one for one in inputs)
+        plain = (np.asarray(one) if isinstance(one, Stored) else one for one in inputs)
         return getattr(ufunc, method)(*plain, **options)
 
     def __getattr__(self, name: str) -> Any:
@@ -55,7 +67,7 @@ class Rounded(NDArrayOperatorsMixin):
         return getattr(np.asarray(self), name)
 
 
-def rounded(maps: np.ndarray, dtype: StoreDtype) -> tuple[Rounded, float] | None:
+def rounded(maps: np.ndarray, dtype: StoreDtype) -> tuple[Stored, float] | None:
     """The maps (heads, rows, columns) in this dtype, and the largest absolute error that costs.
 
     None for maps that stay as they are: float32 asked for, or a value that is NaN, negative or
@@ -65,7 +77,7 @@ def rounded(maps: np.ndarray, dtype: StoreDtype) -> tuple[Rounded, float] | None
         return None
     values = np.empty(maps.shape, dtype)
     scale = np.zeros(maps.shape[:-1], np.float32) if dtype == "uint8" else None
-    out = Rounded(values, scale)
+    out = Stored(values, scale)
     error = 0.0
     for head in range(len(maps)):
         exact = np.asarray(maps[head])

@@ -22,7 +22,8 @@ from attnviz.attention.capture import (
     Prediction,
 )
 from attnviz.attention.mapped import MappedArrays
-from attnviz.attention.rounded import Rounded, rounded, rounding_note
+from attnviz.attention.rounded import Stored, rounded, rounding_note
+from attnviz.attention.seal import Seals, altered, head_seals, seal
 from attnviz.errors import InputError, OutputError
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def save(capture: Capture, path: str | Path, dtype: StoreDtype = "float32") -> N
         "plan": {"versions": versions(), **capture.plan},
         "axes": [_axis(axis) for axis in parts.axes],
         "stacks": stacks,
+        "seals": parts.seals,
     }
+    meta["seal"] = seal(json.dumps(meta).encode())
     target = Path(path)
     temporary = target.parent / f".{uuid4().hex}.safetensors"
     try:
@@ -111,6 +114,9 @@ def open_capture(path: str | Path) -> Capture:
                 f"this attnviz reads up to {FORMAT}",
                 "upgrade attnviz",
             )
+        given = meta.pop("seal", None)
+        if given is not None and given != seal(json.dumps(meta).encode()):
+            raise altered("its description")
         return _capture(meta, arrays)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{source} is no readable safetensors file: {error}") from error
@@ -148,6 +154,7 @@ class _Parts:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
     axes: dict[Axis, int] = field(default_factory=dict)
     masks: dict[tuple[tuple[int, ...], bytes], int] = field(default_factory=dict)
+    seals: dict[str, list[int]] = field(default_factory=dict)
     error: float = 0.0
 
     def layer(self, layer: LayerAttention, stack: str) -> dict[str, Any]:
@@ -172,10 +179,12 @@ class _Parts:
         """Take one array, rounded where it is a map."""
         found = rounded(value, self.dtype) if is_map else None
         if found is None:
-            self.arrays[name] = np.ascontiguousarray(value)
+            plain = self.arrays[name] = np.ascontiguousarray(value)
+            self.seals[name] = head_seals(plain) if is_map else [seal(plain)]
             return
         coded, error = found
         self.arrays[name] = coded.values
+        self.seals[name] = head_seals(*coded.arrays)
         if coded.scale is not None:
             self.arrays[name + SCALE] = coded.scale
         self.error = max(self.error, error)
@@ -185,6 +194,7 @@ class _Parts:
         packed = np.packbits(allowed).tobytes()
         number = self.masks.setdefault((allowed.shape, packed), len(self.masks))
         self.arrays.setdefault(f"{ALLOWED}{number}", np.ascontiguousarray(allowed))
+        self.seals.setdefault(f"{ALLOWED}{number}", [seal(allowed)])
         return number
 
 
@@ -197,7 +207,7 @@ def _capture(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Captu
     axes = [_read_axis(one) for one in meta["axes"]]
     stacks = {}
     for name, layers in meta["stacks"].items():
-        read = [_read_layer(one, name, arrays, axes) for one in layers]
+        read = [_read_layer(one, name, arrays, axes, meta["seals"]) for one in layers]
         stacks[name] = AttentionStack(name, {layer.layer: layer for layer in read})
     items = tuple(
         (where, tuple((answer, probability) for answer, probability in answers))
@@ -217,27 +227,37 @@ def _capture(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Captu
 
 
 def _read_layer(
-    meta: Mapping[str, Any], stack: str, arrays: Mapping[str, np.ndarray], axes: list[Axis]
+    meta: Mapping[str, Any],
+    stack: str,
+    arrays: Mapping[str, np.ndarray],
+    axes: list[Axis],
+    seals: Mapping[str, list[int]],
 ) -> LayerAttention:
     prefix, mask = f"{stack}/{meta['layer']}/", meta["allowed"]
     fields = {**meta, "heads": tuple(meta["heads"])}
     fields |= {"queries": axes[meta["queries"]], "keys": axes[meta["keys"]]}
-    fields |= {"kept": {name: _read_array(arrays, prefix + name) for name in meta["kept"]}}
-    fields |= {"allowed": None if mask is None else arrays[f"{ALLOWED}{mask}"]}
+    fields |= {"kept": {name: _read_array(arrays, prefix + name, seals) for name in meta["kept"]}}
+    fields |= {"allowed": None if mask is None else _read_array(arrays, f"{ALLOWED}{mask}", seals)}
     layer = LayerAttention(**fields)
     _check_shapes(layer)
     return layer
 
 
-def _read_array(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    """The array as it is, or one that decodes a rounded map."""
-    values = arrays[name]
-    if name.rpartition("/")[2] not in MAPS or values.dtype not in (np.float16, np.uint8):
+def _read_array(
+    arrays: Mapping[str, np.ndarray], name: str, seals: Mapping[str, list[int]]
+) -> np.ndarray:
+    """The array as it was saved; maps are proven and decoded where they are indexed."""
+    values, expected = arrays[name], seals[name]
+    if name.rpartition("/")[2] not in MAPS:
+        if [seal(values)] != expected:
+            raise altered(name)
         return values
     scale = arrays[name + SCALE] if values.dtype == np.uint8 else None
     if scale is not None and scale.shape != values.shape[:-1]:
         raise ValueError(f"{name} has shape {values.shape}, its scale {scale.shape}")
-    return cast("np.ndarray", Rounded(values, scale))
+    found = Stored(values, scale)
+    found.seals = Seals(name, expected, *found.arrays)
+    return cast("np.ndarray", found)
 
 
 def _check_shapes(layer: LayerAttention) -> None:

@@ -102,6 +102,8 @@ def export(
         raise UsageError(
             f".{kind} holds the weights as they are", "leave --words, --hide-special, --renormalize"
         )
+    if kind in IMAGES and view == "matrix" and (query or key):
+        raise UsageError("--view matrix shows scores of whole heads", "leave --query and --key")
     style = ImageStyle(dpi, inches(size), cmap, theme, font, title, not no_labels)
     if kind in IMAGES:
         style.check()

@@ -88,10 +88,23 @@ def write_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         sys.stdout.flush()
         fill(sys.stdout.buffer)
         return
-    writable(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path)
+    with refusals(path):
         replace(path, fill)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder that the file is to lie in. Raises OutputError."""
+    writable(path)
+    with refusals(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """What the system refuses, as OutputError."""
+    try:
+        yield
     except OSError as error:
         raise OutputError(
             f"cannot write {path}: {error.strerror}", "choose another place"
@@ -114,9 +127,11 @@ def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
 
 def writable(path: Path) -> None:
     """Nothing. Raises OutputError when the file cannot be made; asked before any model runs."""
-    if path.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder", "name a file in it")
-    folder = next(one for one in path.parents if one.exists())
+    with refusals(path):
+        if path.is_dir():
+            raise OutputError(f"cannot write {path}: it is a folder", "name a file in it")
+        folder = next(one for one in path.parents if one.exists())
+        path.exists()  # names can be too long
     if not folder.is_dir():
         raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):

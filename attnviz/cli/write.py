@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 
-from attnviz.cli.output import write_file
+from attnviz.cli.output import make_folder, write_file
 from attnviz.cli.template import STDOUT, Template
 from attnviz.errors import AttnvizError, OutputError, UsageError
 
@@ -76,7 +76,7 @@ class Export:
         if kind == "safetensors":
             if str(path) == STDOUT:
                 raise UsageError("a saved capture needs a file", "-o FILE.safetensors")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path)
             capture.save(path, dtype=self.store_dtype)
             return ""
         if kind in IMAGES:
@@ -134,11 +134,13 @@ class Export:
         asked = request(capture, selection, self.look)
         text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
         form: Literal["tsv", "csv"] = "tsv" if kind == "tsv" else "csv"
-        write_rows([WEIGHTS], form, text)
-        for pair in asked.pairs:
-            for head, one in head_maps(asked.stack, [pair], self.look, asked.rows).maps:
-                write_rows(map_rows(asked.stack.name, head, one, self.least), form, text)
-        text.detach()
+        try:
+            write_rows([WEIGHTS], form, text)
+            for pair in asked.pairs:
+                for head, one in head_maps(asked.stack, [pair], self.look, asked.rows).maps:
+                    write_rows(map_rows(asked.stack.name, head, one, self.least), form, text)
+        finally:
+            text.detach()  # else stdout is closed, also when the reader of a pipe is gone
 
     def wanted(self, capture: Capture, selection: Selection) -> dict[str, Wanted]:
         """Stack, layer, heads: of the stack that is named, else of all that have the selection."""

@@ -51,20 +51,22 @@ def sample_inputs() -> list[Sample]:
     return list(found.values())
 
 
-def input_file(path: str | Path) -> Path:
+def input_file(path: str | Path, kind: str = "text") -> Path:
     """The file that a name like `sample:text/long` stands for; any other path as it is.
+
+    `kind` is the folder of samples that are wanted.
 
     Raises InputError for an unknown name.
     """
     name = str(path)
     if not name.startswith(PREFIX):
         return Path(path)
-    known = {one.name: one.path for one in sample_inputs()}
+    known = {one.name: one.path for one in sample_inputs() if one.path.parent.name == kind}
     found = known.get(name.removeprefix(PREFIX))
     if found is None:
         raise InputError(
-            f"{name} is not a bundled input",
-            "the inputs are " + (", ".join(f"{PREFIX}{one}" for one in known) or "not installed"),
+            f"{name} is not a bundled {kind}",
+            "there are " + (", ".join(f"{PREFIX}{one}" for one in known) or "not installed"),
         )
     return found
 

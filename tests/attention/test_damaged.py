@@ -11,6 +11,7 @@ import pytest
 import safetensors
 from safetensors.numpy import load_file, save_file
 
+from attnviz.attention.seal import seal
 from attnviz.attention.store import FORMAT, KEY, open_capture
 from attnviz.errors import InputError
 from tests.captures import capture
@@ -19,6 +20,7 @@ from tests.captures import capture
 def meta(path: Path) -> dict[str, Any]:
     with safetensors.safe_open(str(path), framework="np") as file:
         found: dict[str, Any] = json.loads(file.metadata()[KEY])
+        del found["seal"]
         return found
 
 
@@ -102,7 +104,8 @@ def test_arrays_that_do_not_fit_their_layer_are_refused(name: str, tmp_path: Pat
     made, path = capture(whole=name in ("weights", "links")), tmp_path / "a.safetensors"
     made.save(path)
     found, arrays = meta(path), load_file(path)
-    arrays[f"self/1/{name}"] = np.repeat(arrays[f"self/1/{name}"], 2, axis=0)
+    arrays[f"self/1/{name}"] = twice = np.repeat(arrays[f"self/1/{name}"], 2, axis=0)
+    found["seals"][f"self/1/{name}"] = [seal(twice)]
     save_file(arrays, path, metadata={KEY: json.dumps(found)})
     assert f"{name} of layer 1 has shape" in refused(path)
 
@@ -112,8 +115,44 @@ def test_a_mask_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     capture().save(path)
     found, arrays = meta(path), load_file(path)
     arrays["allowed/0"] = arrays["allowed/0"][:-1].copy()
+    found["seals"]["allowed/0"] = [seal(arrays["allowed/0"])]
     save_file(arrays, path, metadata={KEY: json.dumps(found)})
     assert "allowed of layer 0 has shape (7, 8)" in refused(path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
+@pytest.mark.parametrize("name", ["weights", "pooled"])
+def test_an_altered_head_is_refused_when_it_is_read(name: str, dtype: Any, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    capture(whole=name == "weights").save(path, dtype)
+    arrays, found = load_file(path), meta(path)
+    arrays[f"self/1/{name}"][2, 1, 3] = 0
+    save_file(arrays, path, metadata={KEY: json.dumps(found)})
+    maps = open_capture(path).stacks["self"].by_layer[1].kept[name]
+    assert np.isfinite(maps[1]).all()
+    assert np.isfinite(maps[3, 0]).all()
+    for index in (2, -2, (2, 0), slice(0, 3), ...):
+        with pytest.raises(InputError, match=f"was altered: self/1/{name}"):
+            maps[index]
+
+
+@pytest.mark.parametrize("name", ["self/0/score.first", "self/1/row_sums", "allowed/0"])
+def test_altered_numbers_are_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    capture().save(path)
+    found, arrays = meta(path), load_file(path)
+    arrays[name].ravel()[0] = ~arrays[name].ravel()[0] if name[0] == "a" else 0.25
+    save_file(arrays, path, metadata={KEY: json.dumps(found)})
+    assert f"was altered: {name}" in refused(path)
+
+
+def test_an_altered_description_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    capture().save(path)
+    content = path.read_bytes()
+    assert b"tiny" in content
+    path.write_bytes(content.replace(b"tiny", b"tinY", 1))
+    assert "was altered: its description" in refused(path)
 
 
 def test_an_altered_header_is_refused(tmp_path: Path) -> None:

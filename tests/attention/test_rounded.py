@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from attnviz.attention.capture import AttentionStack, Capture
-from attnviz.attention.rounded import Rounded, rounded, rounding_note, upward
+from attnviz.attention.rounded import rounded, rounding_note, upward
 from attnviz.attention.store import open_capture
 from attnviz.errors import OutputError
 from tests.captures import capture
@@ -36,7 +36,7 @@ def test_no_weight_is_off_by_more_than_the_stated_error(maps, dtype):
     if dtype == "uint8" and maps.size:
         np.testing.assert_array_equal(back.max(axis=-1), maps.max(axis=-1))
         half = maps.max(axis=-1, keepdims=True).astype(np.float64) / 510
-        assert (off <= half * (1 + 1e-5) + 1e-37).all()
+        assert (off <= half * (1 + 1e-4) + 1e-37).all()
     again, more = rounded(coded, dtype)
     assert more == 0
     np.testing.assert_array_equal(np.asarray(again), back)
@@ -136,8 +136,7 @@ def test_a_layer_with_nan_stays_as_it_is(tmp_path):
     made.save(tmp_path / "a.safetensors", "uint8")
     stack = open_capture(tmp_path / "a.safetensors").stacks["self"]
     np.testing.assert_array_equal(stack.weights(1), made.stacks["self"].weights(1))
-    assert isinstance(stack.by_layer[0].kept["weights"], Rounded)
-    assert not isinstance(stack.by_layer[1].kept["weights"], Rounded)
+    assert [stack.by_layer[n].kept["weights"].values.dtype for n in (0, 1)] == ["u1", "f4"]
 
 
 def test_maps_that_lose_nothing_need_no_note(tmp_path):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +16,10 @@ from PIL import Image
 
 import attnviz
 from attnviz.cli.write import IMAGES, KINDS
+from tests import captures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Result
 
@@ -210,6 +213,9 @@ def test_rounded_captures_say_so(
         (["-o", "out.png", "--font", "Nope"], 2, "--font Nope is not installed"),
         (["-o", "out.png", "--view", "pie"], 2, "'pie' is not one of"),
         (["-o", "out.png", "--view", "matrix", "--score", "beauty"], 1, "no score 'beauty'"),
+        (["-o", "out.png", "--view", "matrix", "--query", "cat"], 2, "scores of whole heads"),
+        (["-o", "out.png", "--view", "matrix", "--key", "1"], 2, "scores of whole heads"),
+        (["-o", "out.png", "--size", "90x90", "--dpi", "2400"], 2, "pixels are too many"),
         (["-o", "out.png", "--dpi", "5"], 2, "'--dpi': must be greater than or equal to 20"),
         (["-o", "out.png", "--min-weight", "2"], 2, "'--min-weight': must be less than"),
         (["-o", "out.png", "--layer", "9"], 1, "layer 9 does not exist"),
@@ -261,3 +267,21 @@ def test_interrupted_export_leaves_nothing(
     assert call("export", saved("bert"), "-o", path).code == 130
     assert path.read_text() == "before"
     assert [one.name for one in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    captures.capture(layers=24).save(path)
+    line = f"'{sys.executable}' -m attnviz export '{path}' --format csv -o - | head -n 1"
+    done = subprocess.run(["bash", "-c", line], cwd=Path(__file__).parents[2], check=False,
+                          capture_output=True, text=True)  # fmt: skip
+    assert done.stdout.startswith("stack,")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_the_system_refuses_is_named(
+    refused: Callable[..., str], saved: Callable[[str], Path], tmp_path: Path
+) -> None:
+    for suffix in ("png", "csv", "safetensors"):
+        path = f"{tmp_path}/{'n' * 300}.{suffix}"
+        assert "cannot write" in refused(1, "export", saved("bert"), "-o", path)

@@ -20,14 +20,17 @@ from attnviz.attention.capture import AttentionStack, Capture, Check, ModelFacts
 from attnviz.attention.selection import Selection
 from attnviz.errors import UsageError
 from attnviz.render.image import fonts
+from attnviz.render.image.bar import tick_label
 from attnviz.render.image.draw import Drawing, draw
 from attnviz.render.image.grid import grid_pixels
 from attnviz.render.image.paint import Paint, as_bytes
+from attnviz.render.image.pen import Pen
 from attnviz.render.image.style import THEMES, ImageStyle
 from attnviz.render.safe import display
-from attnviz.views.figure import figure_content
+from attnviz.views.figure import FigureContent, figure_content
 from attnviz.views.heatmap import State, heatmap
 from attnviz.views.look import Look
+from attnviz.views.matrix import HeadMatrix
 from attnviz.views.pool import pooled
 from tests.captures import axis, capture, layer, normalized, translation
 
@@ -321,6 +324,143 @@ def test_matrix_writes_its_values_and_leaves_missing_heads_empty() -> None:
     array = image.get_array()
     assert array.mask.tolist() == [[False, True], [True, False]]
     assert image.cmap.name == "viridis"
+
+
+@pytest.mark.parametrize("tokens", [12, 27, 60, 150, 700])
+def test_panels_of_a_layer_have_labels_at_any_length(tokens: int) -> None:
+    labels = [f"word{i}"[: 3 + i % 9] for i in range(tokens)]
+    drawing = drawn(of(labels), Selection.parse(layer="0"))
+    check_layout(drawing)
+    shown = [one.get_text() for one in texts(drawing) if one.get_rotation() == 90]
+    firsts = [one for one in shown if one.split()[-1] == "wor"]
+    assert len(firsts) >= 2, "the first token stands under every panel of the last row"
+    assert len(shown) > 10
+
+
+@pytest.mark.parametrize("chosen", ["L0H1", "L0H1,L0H2", "L0H0-3"])
+@pytest.mark.parametrize("tokens", [30, 300])
+@pytest.mark.parametrize("few", [{"query": "20"}, {"query": "20-25"}, {"key": "3"}])
+def test_few_rows_or_columns_are_wide_enough_to_read(
+    chosen: str, tokens: int, few: dict[str, str]
+) -> None:
+    labels = [f"w{i}" for i in range(tokens)]
+    found = of(labels, causal=False)
+    selection = replace(
+        Selection.parse(head=chosen.replace("L0H0-3", "L0H0,L0H1,L0H2,L0H3"), **few)
+    )
+    drawing = drawn(found, selection)
+    check_layout(drawing)
+    written = words(drawing)
+    for label in ("w20",) if "query" in few else ("w3",):
+        assert label in written
+    sized = drawn(found, selection, ImageStyle(size=(8, 6)))
+    check_layout(sized)
+    if len(chosen) == 4:
+        tall, wide, _ = picture(drawing).shape
+        assert min(tall, wide) >= 0.12 * 200
+
+
+def test_many_heads_of_a_short_text_stay_small() -> None:
+    keys = axis(["a", "b", "c", "d", "e", "f"])
+    weights = normalized(np.random.default_rng(0).random((64, 6, 6)), np.ones((6, 6), bool))
+    layers = {n: layer(n, keys, keys, weights) for n in range(64)}
+    found = Capture(ModelFacts("toy"), {"self": AttentionStack("self", layers)})
+    tall, wide, _ = picture(drawn(found, Selection())).shape
+    assert max(tall, wide) <= 64 * 0.3 * 200
+
+
+@pytest.mark.parametrize(
+    ("query", "key", "said"),
+    [("3", None, "query 3 w3"), ("2-5", None, "queries 2–5"), ("w5", None, "query 5 w5"),
+     (None, "3", "key 3 w3"), ("1-2", "4-6", "queries 1–2 · keys 4–6"), (None, None, "")],
+)  # fmt: skip
+def test_grids_say_which_queries_and_keys_they_show(
+    query: str | None, key: str | None, said: str
+) -> None:
+    found = of([f"w{i}" for i in range(12)], causal=False)
+    small = words(drawn(found, Selection.parse(query=query, key=key)))
+    if said:
+        assert any(said in one for one in small)
+    else:
+        assert not any("quer" in one or "keys 0" in one for one in small)
+
+
+def scored(values: list[list[float]], **style: object) -> Drawing:
+    """A matrix of these values, as the score `offset` of a model of two layers and two heads."""
+    array = np.array(values)
+    layers, heads = (tuple(range(n)) for n in array.shape)
+    body = HeadMatrix("self", "offset", layers, heads, array)
+    model = ModelFacts("toy", layers=2, heads=2)
+    return draw(FigureContent(model, body), ImageStyle(**style))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "ends", "colours"),
+    [
+        ([[-3.0, 1.0], [0.0, 2.0]], (-3, 3), "RdBu_r"),
+        ([[-3.0, -1.0], [0.0, -2.0]], (-3, 0), "viridis"),
+        ([[3.0, 1.0], [np.nan, 2.0]], (0, 3), "viridis"),
+        ([[0.0, 0.0], [0.0, 0.0]], (0, 1), "viridis"),
+    ],
+)
+def test_matrix_of_both_signs_diverges_around_zero(
+    values: list[list[float]], ends: tuple[float, float], colours: str
+) -> None:
+    image = scored(values).figure.axes[0].images[0]
+    assert image.get_clim() == ends
+    assert image.cmap.name == colours
+    chosen = scored(values, cmap="cividis").figure.axes[0].images[0]
+    assert (chosen.get_clim(), chosen.cmap.name) == (ends, "cividis")
+
+
+def test_matrix_without_values_says_so() -> None:
+    nan = float("nan")
+    drawing = scored([[nan, nan], [nan, nan]])
+    assert "no head has this score here" in words(drawing)
+    assert [one.get_ylabel() for one in drawing.figure.axes] == [""], "no colour bar"
+    some = scored([[nan, 0.5], [0.2, 0.1]])
+    assert "pale = no value" in words(some)
+    image = some.figure.axes[0].images[0]
+    pale = THEMES["light"].states[State.MASKED]
+    assert image.to_rgba(np.ma.masked_invalid([[nan]]), bytes=True)[0, 0].tolist() == (
+        as_bytes(pale).tolist()
+    )
+    assert not any("no value" in one for one in words(scored([[1.0, 2.0], [3.0, 4.0]])))
+
+
+def test_matrix_names_its_heads() -> None:
+    assert "toy · offset of every head" in words(scored([[1.0, 2.0], [3.0, 4.0]]))
+    assert "toy · offset of layer 0, 2 heads" in words(scored([[1.0, 2.0]]))
+    assert "toy · offset of 3 heads" in words(scored([[1.0, 2.0], [3.0, float("nan")]]))
+    assert "toy · offset of L0H0" in words(scored([[1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("tick", "label"),
+    [(0, "0"), (0.1, "0.10"), (0.30000000000000004, "0.30"), (0.125, "0.125"), (0.175, "0.175"),
+     (0.025, "0.025"), (1, "1.00"), (1.005, "1.005"), (80, "80"), (-20, "-20"), (-0.125, "-0.125"),
+     (-100, "-100"), (0.001, "0.001")],
+)  # fmt: skip
+def test_ticks_of_the_colour_bar_are_not_rounded_to_other_values(tick: float, label: str) -> None:
+    assert tick_label(tick) == label
+
+
+def test_pictures_of_too_many_pixels_are_refused() -> None:
+    for view, selection in SELECTIONS:
+        style = ImageStyle(size=(100, 100), dpi=2400)
+        with pytest.raises(UsageError, match="240,000 × 240,000 pixels are too many"):
+            drawn(capture(), selection, style, view)
+
+
+def test_small_print_breaks_neither_before_a_separator_nor_inside_an_equation() -> None:
+    pen = Pen(ImageStyle(), [])
+    text = "weights 0 – 1.00 linear · grey = keys that take over 30 % · pale = masked"
+    for room in (0.8, 1.2, 1.6, 2.0, 2.4, 3.0):
+        lines = pen.wrapped(text, room, 7.0)
+        assert " ".join(lines) == text
+        for line in lines:
+            assert not line.startswith(("·", "=", "–"))
+            assert not line.endswith(("=", "–"))
 
 
 def test_thinned_labels_keep_their_distance_and_have_their_index() -> None:

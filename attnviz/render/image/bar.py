@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from attnviz.render.image.page import Box
@@ -28,12 +29,19 @@ def draw_bar(page: Page, shown: ScalarMappable, name: str, left: float, box: Box
     bar.ax.minorticks_off()
     low, high = bar.ax.get_ylim()
     ticks = [tick for tick in bar.get_ticks() if low <= tick <= high]
-    bar.set_ticks(ticks, labels=[number(tick) for tick in ticks])
+    bar.set_ticks(ticks, labels=[tick_label(tick) for tick in ticks])
     bar.ax.tick_params(length=2, pad=2, color=theme.faint, labelcolor=theme.ink)
     for label in bar.ax.get_yticklabels():
         label.set_fontproperties(page.pen.font(POINTS))
     if page.pen.width(name) <= height:
         bar.set_label(name, fontproperties=page.pen.font(POINTS), color=theme.faint, labelpad=3)
+
+
+def tick_label(tick: float) -> str:
+    """The tick with two digits that count, or in full where those would be another value."""
+    short = ("-" if tick < 0 else "") + number(abs(tick))
+    exact = abs(tick) < 10 and math.isclose(float(short), tick, rel_tol=1e-6)
+    return short if exact else f"{tick:.10g}"
 
 
 def scale_name(one: Heatmap) -> str:

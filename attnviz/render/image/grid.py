@@ -26,6 +26,7 @@ WIDE = 10.0  # inches of a whole grid
 LEAST, MOST_TABLE, MOST_LOOSE = 0.24, 1.5, 3.0  # inches of a panel
 GAP, TITLE, MANY = 0.04, 0.19, 1000  # inches; so many heads stand closer
 PAD = 0.05
+FEW = 8  # rows or columns of a panel that would be a mere line beside hundreds of the other
 
 
 def grid_pixels(count: int) -> int:
@@ -55,8 +56,10 @@ class GridBody:
         self.across, self.down = self.arranged(view)
         self.places = self.placed()
         self.maps, self.cell = self.sized([one for _, one in view.maps])
-        self.tall = self.cell * max(one.shape[0] for one in self.maps)
-        self.wide = self.cell * max(one.shape[1] for one in self.maps)
+        self.tall, self.wide = (
+            self.side(max(one.shape[i] for one in self.maps), space)
+            for i, space in enumerate(self.space())
+        )
         self.row_labels, self.column_labels = self.token_labels()
         self.left += pen.widest(self.row_labels) + PAD * any(self.row_labels)
         below = pen.widest(self.column_labels) + PAD * any(self.column_labels)
@@ -91,8 +94,7 @@ class GridBody:
             most = MOST_TABLE if self.table else MOST_LOOSE
             panel = min(most, max(LEAST, WIDE / self.across - self.gap * self.pixel))
         else:
-            wide = (self.room[0] - self.left - bar.TOTAL) / self.across - self.gap * self.pixel
-            high = (self.room[1] - self.top) / self.down - self.gap_down * self.pixel
+            high, wide = self.space()
             panel = max(rows, columns) * min(wide / columns, high / rows)
         pixels = int(panel / self.pixel)
         if pixels < 4:
@@ -102,14 +104,42 @@ class GridBody:
         longest = max(max(one.shape) for one in small)
         return [replace(one, vmax=vmax) for one in small], max(1, pixels // longest)
 
+    def space(self) -> tuple[float, float]:
+        """Inches (down, across) that a panel may take."""
+        if self.room is None:
+            return MOST_LOOSE, MOST_LOOSE
+        high = (self.room[1] - self.top) / self.down - self.gap_down * self.pixel
+        wide = (self.room[0] - self.left - bar.TOTAL) / self.across - self.gap * self.pixel
+        return high, wide
+
+    def side(self, cells: int, space: float) -> int:
+        """Pixels of so many cells: at least a line of text for each of a few beside many others.
+
+        `space` is the most inches that they may take.
+        """
+        line = math.ceil(LINE / self.pixel)
+        longest = self.cell * max(max(one.shape) for one in self.maps)
+        fits = cells <= FEW and cells * line <= min(longest, space / self.pixel)
+        return cells * max(self.cell, line if fits else 1)
+
     def token_labels(self) -> tuple[list[str], list[str]]:
-        """The labels of the first panel's rows and columns, where every one has room."""
+        """The labels of the first panel's rows and columns, thinned; none in a table."""
         one = self.maps[0]
-        crowded = self.table or self.room is not None or self.cell * self.pixel < LINE * 0.95
-        if crowded or not self.pen.style.labels:
+        if self.table or self.room is not None or not self.pen.style.labels:
             return [], []
-        return (thinned(self.pen, one.queries, [a for a, _ in one.rows], LINE),
-                thinned(self.pen, one.keys, [a for a, _ in one.columns], LINE))  # fmt: skip
+        rows, columns = one.shape
+        down, across = self.tall * self.pixel / rows, self.wide * self.pixel / columns
+        near = LINE * 0.95
+        row_labels, column_labels = (
+            thinned(self.pen, axis, [a for a, _ in spans], max(cell, LINE) if cell > near else cell)
+            for axis, spans, cell in (
+                (one.queries, one.rows, down), (one.keys, one.columns, across))
+        )  # fmt: skip
+        room = self.gap * self.pixel  # from the last column to the first of the next panel
+        return row_labels, [
+            label if i == 0 or (columns - i) * across + room >= near else ""
+            for i, label in enumerate(column_labels)
+        ]
 
     def corner(self, place: tuple[int, int]) -> tuple[int, int]:
         """The pixel at the upper left of a panel: down, across."""
@@ -159,19 +189,23 @@ class GridBody:
 
     def name_tokens(self, page: Page, box: Box) -> None:
         """The tokens beside the first column of panels and under the last row."""
-        faint, cell = self.pen.style.theme.faint, self.cell * self.pixel
+        faint = self.pen.style.theme.faint
+        tall, wide = self.tall * self.pixel, self.wide * self.pixel
         for row in range(self.down if any(self.row_labels) else 0):
             y = box.top + self.corner((row, 0))[0] * self.pixel
             for i, label in enumerate(self.row_labels):
-                page.text(box.left - PAD, y + (i + 0.5) * cell, label, POINTS,
-                          ha="right", va="center", color=faint)  # fmt: skip
+                if label:
+                    middle = y + (i + 0.5) * tall / len(self.row_labels)
+                    page.text(box.left - PAD, middle, label, POINTS,
+                              ha="right", va="center", color=faint)  # fmt: skip
         last = {column: row for row, column in sorted(self.places)}
         for column, row in last.items() if any(self.column_labels) else ():
             y, x = (pixels * self.pixel for pixels in self.corner((row, column)))
             for j, label in enumerate(self.column_labels):
-                page.text(box.left + x + (j + 0.5) * cell,
-                          box.top + y + self.tall * self.pixel + 0.02, label, POINTS,
-                          ha="center", rotation=90, color=faint)  # fmt: skip
+                if label:
+                    middle = box.left + x + (j + 0.5) * wide / len(self.column_labels)
+                    page.text(middle, box.top + y + tall + 0.02, label, POINTS,
+                              ha="center", rotation=90, color=faint)  # fmt: skip
 
 
 def stretched(values: np.ndarray, rows: int, columns: int) -> np.ndarray:

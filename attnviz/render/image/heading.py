@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.render.image.page import Heading
+from attnviz.render.image.pen import LONGEST
+from attnviz.render.safe import display, fit
 from attnviz.views.arcs import Arcs
 from attnviz.views.head_screen import HeadMaps, HeadScreen, notes_of
 from attnviz.views.heatmap import State
@@ -17,6 +19,7 @@ from attnviz.views.scales import description
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from attnviz.attention.capture import ModelFacts
     from attnviz.render.image.style import ImageStyle
     from attnviz.views.figure import FigureContent, ImageBody
     from attnviz.views.heatmap import Heatmap
@@ -41,21 +44,34 @@ def title_of(content: FigureContent) -> str:
     """`gpt2 @607a30d · L3H5`: the model, the stack where there are several, the heads."""
     model, body = content.model, content.body
     name = f"{model.name} @{model.revision[:8]}" if model.revision else model.name
-    parts = [name, f"{body.stack} attention" if body.several else "", subject(body)]
+    parts = [name, f"{body.stack} attention" if body.several else "", subject(body, model)]
     return " · ".join(part for part in parts if part)
 
 
-def subject(body: ImageBody) -> str:
-    """The heads that are shown."""
+def subject(body: ImageBody, model: ModelFacts) -> str:
+    """The heads of the model that are shown."""
     if isinstance(body, HeadScreen):
         return f"{body.head.label} ({body.head.pattern.name})"
     if isinstance(body, HeadMatrix):
-        return f"{body.score.replace('_', ' ')} of every head"
+        return f"{body.score.replace('_', ' ')} of {scored(body, model)}"
     heads = body.heads if isinstance(body, Arcs) else [head for head, _ in body.maps]
     if len(heads) == 1:
         return heads[0].label
     layers = {head.layer for head in heads}
     return f"{f'layer {layers.pop()}, ' if len(layers) == 1 else ''}{len(heads):,} heads"
+
+
+def scored(body: HeadMatrix, model: ModelFacts) -> str:
+    """The heads of a matrix: `every head`, `L3H2` or `layer 3, 2 heads`."""
+    layers, heads = body.layers, body.heads
+    if (len(layers), len(heads)) == (1, 1):
+        return f"L{layers[0]}H{heads[0]}"
+    known = ~np.isnan(body.values)
+    full = known.all() or not known.any()
+    if full and (len(layers), len(heads)) == (model.layers, model.heads):
+        return "every head"
+    count = int(known.sum()) or known.size
+    return f"{f'layer {layers[0]}, ' if len(layers) == 1 else ''}{count:,} heads"
 
 
 def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
@@ -68,6 +84,9 @@ def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
             yield "grey = to special tokens or keys that take over 30 %"
         yield f"weights below {body.least:g} have no line: {body.unseen:.0%} of the attention"
         yield from body.notes
+    if isinstance(body, HeadMatrix) and np.isnan(body.values).any():
+        none = np.isnan(body.values).all()
+        yield "no head has this score here" if none else "pale = no value"
     if not shown:
         return
     one = shown[0]
@@ -79,8 +98,30 @@ def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
     each = [np.bincount(some.states.ravel(), minlength=len(State)) for some in shown]
     cells = np.sum(each, axis=0)
     yield from (words for state, words in STATES.items() if cells[state])
+    if isinstance(body, HeadMaps):
+        yield from chosen(shown[0])
     yield from filter(None, [pooled_words(shown)])
     yield from notes_of(shown)
+
+
+def chosen(one: Heatmap) -> Iterator[str]:
+    """Which queries and keys a map shows where others than special tokens and padding are left out.
+
+    `query 8 it`, `queries 3–9` or `5 of 20 queries`.
+    """
+    for axis, spans, name, names in ((one.queries, one.rows, "query", "queries"),
+                                     (one.keys, one.columns, "key", "keys")):  # fmt: skip
+        shown = [i for first, end in spans for i in range(first, end)]
+        rest = set(range(len(axis))) - set(shown)
+        if not shown or not any(not axis.special[i] and not axis.padding[i] for i in rest):
+            continue
+        first, last = axis.positions[shown[0]], axis.positions[shown[-1]]
+        if len(shown) == 1:
+            yield f"{name} {first} {fit(display(axis.labels[shown[0]]), LONGEST)}"
+        elif last - first == len(shown) - 1:
+            yield f"{names} {first}–{last}"
+        else:
+            yield f"{len(shown)} of {len(axis)} {names}"
 
 
 def texts_of(content: FigureContent) -> Iterator[str]:

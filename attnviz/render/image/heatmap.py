@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from attnviz.errors import UsageError
@@ -20,14 +21,25 @@ if TYPE_CHECKING:
 SIDE, MOST, LEAST = 9.8, 0.28, 0.6  # inches: of a whole map, of a cell, and the smallest map
 AXIS = 0.2  # the axis' name
 PAD = 0.05
+FEW = 8  # rows or columns that would be a mere line beside hundreds of the other
 
 
 class MapBody:
-    """The map laid out in natural size, or in `room` (inches)."""
+    """The map laid out in natural size, or in `room` (inches).
+
+    Cells are square, but few rows or columns are at least a line of text wide where that fits.
+    Raises UsageError when the room is too small.
+    """
 
     def __init__(self, one: Heatmap, pen: Pen, room: tuple[float, float] | None) -> None:
         self.pen, dpi = pen, pen.style.dpi
-        cell = min(MOST, SIDE / max(one.shape)) if room is None else self.cell_in(room, one)
+        wide, high = (SIDE, SIDE) if room is None else self.space(room, one)
+        cell = min(wide / one.shape[1], high / one.shape[0])
+        if room is None:
+            cell = min(MOST, cell)
+        elif cell * max(one.shape) < LEAST:
+            raise UsageError("--size leaves no room for the map beside its labels",
+                             "give more inches, or --no-labels")  # fmt: skip
         most = max(1, int(max(one.shape) * cell * dpi))
         self.map = one = pooled(one, most, most)
         self.maps = [one]
@@ -35,29 +47,27 @@ class MapBody:
         if room is not None:
             self.cell = max(1, int(cell * dpi)) / dpi
         rows, columns = one.shape
-        self.map_width, self.map_height = columns * self.cell, rows * self.cell
+        line, longest = math.ceil(LINE * dpi) / dpi, max(rows, columns) * self.cell
+        fits = (cells <= FEW and cells * line <= min(longest, space)
+                for cells, space in ((rows, high), (columns, wide)))  # fmt: skip
+        self.down, self.across = (max(self.cell, line) if fit else self.cell for fit in fits)
+        self.map_width, self.map_height = columns * self.across, rows * self.down
         self.row_labels = self.labels(True)
         self.column_labels = self.labels(False)
         self.left = AXIS + pen.widest(self.row_labels) + PAD
         widest = pen.widest(self.column_labels)
-        self.upright = widest + 0.04 > self.cell
+        self.upright = widest + 0.04 > self.across
         self.below = AXIS + PAD + (widest if self.upright else LINE)
         self.width = self.left + self.map_width + bar.TOTAL
         self.height = max(self.map_height, 0.8) + self.below
 
-    def cell_in(self, room: tuple[float, float], one: Heatmap) -> float:
-        """Inches of a cell that lets map and labels fit the room. Raises UsageError."""
+    def space(self, room: tuple[float, float], one: Heatmap) -> tuple[float, float]:
+        """Inches (across, down) that the room has for the map beside its labels."""
         wide, high = room
         if self.pen.style.labels:
             wide -= self.pen.widest([self.pen.token(one.queries, a, True) for a, _ in one.rows])
             high -= self.pen.widest([self.pen.token(one.keys, a, True) for a, _ in one.columns])
-        cell = min(
-            (wide - AXIS - PAD - bar.TOTAL) / one.shape[1], (high - AXIS - PAD) / one.shape[0]
-        )
-        if cell * max(one.shape) < LEAST:
-            raise UsageError("--size leaves no room for the map beside its labels",
-                             "give more inches, or --no-labels")  # fmt: skip
-        return cell
+        return wide - AXIS - PAD - bar.TOTAL, high - AXIS - PAD
 
     def labels(self, rows: bool) -> list[str]:
         """The labels of the rows or columns, empty where there is no room."""
@@ -65,7 +75,7 @@ class MapBody:
         axis, spans = (one.queries, one.rows) if rows else (one.keys, one.columns)
         if not self.pen.style.labels:
             return [""] * len(spans)
-        return thinned(self.pen, axis, [a for a, _ in spans], self.cell)
+        return thinned(self.pen, axis, [a for a, _ in spans], self.down if rows else self.across)
 
     def draw(self, page: Page, left: float, top: float) -> None:
         """Draw map, labels, axis names and colour bar."""

@@ -10,6 +10,7 @@ from attnviz.render.image import bar
 from attnviz.render.image.page import Box
 from attnviz.render.image.style import LINE, POINTS
 from attnviz.render.terminal.ramps import luminance
+from attnviz.views.heatmap import State
 
 if TYPE_CHECKING:
     from attnviz.render.image.page import Page
@@ -46,9 +47,10 @@ class MatrixBody:
         box = Box(left + self.left, top + self.top, columns * self.cell, rows * self.cell)
         axes = page.axes(box)
         shown = np.ma.masked_invalid(view.values)
-        low, high = (float(f(view.values, initial=0)) for f in (np.nanmin, np.nanmax))
-        colours = style.colormap.with_extremes(bad="none")
-        image = axes.imshow(shown, cmap=colours, vmin=low, vmax=high or 1.0,
+        low, high = limits(view.values)
+        colours = style.diverging if low < 0 < high else style.colormap
+        colours = colours.with_extremes(bad=style.theme.states[State.MASKED])
+        image = axes.imshow(shown, cmap=colours, vmin=low, vmax=high,
                             interpolation="nearest", aspect="auto")  # fmt: skip
         axes.xaxis.tick_top()
         font, ink = self.pen.font(POINTS), style.theme.ink
@@ -66,5 +68,17 @@ class MatrixBody:
                 axes.text(column, row, f"{value:.2f}".removeprefix("0"), ha="center", va="center",
                           color="black" if dark else "white",
                           fontproperties=self.pen.font(POINTS - 1))  # fmt: skip
-        side = Box(box.left, box.top, box.width, max(box.height, 0.8))
-        bar.draw_bar(page, image, view.score.replace("_", " "), box.left + box.width, side)
+        if not np.isnan(view.values).all():
+            side = Box(box.left, box.top, box.width, max(box.height, 0.8))
+            bar.draw_bar(page, image, view.score.replace("_", " "), box.left + box.width, side)
+
+
+def limits(values: np.ndarray) -> tuple[float, float]:
+    """The ends of the colour scale of values (float, NaN for none): they hold 0, for both signs
+    in the middle.
+    """
+    low, high = (float(f(values, initial=0)) for f in (np.nanmin, np.nanmax))
+    if low < 0 < high:
+        most = max(-low, high)
+        return -most, most
+    return low, high if low < high else 1.0

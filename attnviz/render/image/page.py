@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MARGIN, LEAST_WIDTH = 0.15, 4.2
 TITLE, DETAIL = 10.0, 7.0  # points
 SPACING = 1.3 / 72  # inches of a line per point
+SIDE, PIXELS = 2**16 - 1, 10**8  # the longest side and the most pixels that can be drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ class Heading:
 
 
 class Page:
-    """A figure of a known size whose places are given in inches from its top left corner."""
+    """A figure of a known size whose places are given in inches from its top left corner.
+
+    Raises UsageError when it would have more pixels than can be drawn.
+    """
 
     def __init__(self, pen: Pen, width: float, height: float) -> None:
         style = pen.style
@@ -74,6 +78,12 @@ class Page:
         self.width, self.height = (
             math.ceil(side * style.dpi) / style.dpi for side in (width, height)
         )
+        pixels = (round(self.width * style.dpi), round(self.height * style.dpi))
+        if max(pixels) > SIDE or math.prod(pixels) > PIXELS:
+            raise UsageError(
+                f"{pixels[0]:,} × {pixels[1]:,} pixels are too many for a picture",
+                "give a smaller --dpi or --size",
+            )
         self.figure = Figure((self.width, self.height), dpi=style.dpi, facecolor=style.theme.paper)
 
     def axes(self, box: Box) -> Axes:
@@ -98,8 +108,8 @@ class Page:
         """Draws colours, uint8 (rows, columns, 4), on whole pixels; gives axes of a unit a cell."""
         box, dpi = self.snapped(box), self.pen.style.dpi
         rows, columns = colours.shape[:2]
-        pixels = max(1, round(box.height * dpi / rows))
-        big = colours.repeat(pixels, axis=0).repeat(pixels, axis=1) if pixels > 1 else colours
+        big = colours.repeat(max(1, round(box.height * dpi / rows)), axis=0)
+        big = big.repeat(max(1, round(box.width * dpi / columns)), axis=1)
         below = self.height - box.top - box.height
         self.figure.figimage(big, round(box.left * dpi), round(below * dpi), origin="upper")
         axes = self.axes(box)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from attnviz.render.image.style import ImageStyle
 
 LONGEST = 24  # cells of a token's label
+BREAK = re.compile(r"(?<![=–×]) (?![·=–×])")  # spaces at which a line may end
 
 
 class Pen:
@@ -69,9 +71,9 @@ class Pen:
         return f"{index} {shown}" if numbered else shown
 
     def wrapped(self, text: str, room: float, size: float, weight: str = "normal") -> list[str]:
-        """The text in lines of at most `room` inches, broken at spaces."""
+        """The text in lines of at most `room` inches, broken at spaces but not beside a sign."""
         lines: list[str] = []
-        for word in text.split(" "):
+        for word in BREAK.split(text):
             longer = f"{lines[-1]} {word}" if lines else word
             if lines and self.width(longer, size, weight) <= room:
                 lines[-1] = longer

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 ThemeName = Literal["light", "dark"]
+CMAP, SIGNED = "viridis", "RdBu_r"  # where none is asked for: of weights, of values of both signs
 POINTS = 7.0  # size of token labels
 LINE = POINTS * 1.25 / 72  # inches that a line of labels takes
 
@@ -63,7 +64,7 @@ class ImageStyle:
 
     dpi: int = 200
     size: tuple[float, float] | None = None
-    cmap: str = "viridis"
+    cmap: str = CMAP
     theme_name: ThemeName = "light"
     font: str | None = None
     title: str | None = None
@@ -92,6 +93,13 @@ class ImageStyle:
             hint = f"did you mean {', '.join(near)}?" if near else "try viridis, cividis or Greys"
             raise UsageError(f"--cmap {self.cmap} is no colour map of matplotlib", hint)
         return mpl.colormaps[self.cmap]
+
+    @property
+    def diverging(self) -> Colormap:
+        """The colour map of values of both signs: the one that was asked for, else red and blue."""
+        import matplotlib as mpl
+
+        return self.colormap if self.cmap != CMAP else mpl.colormaps[SIGNED]
 
     @property
     def sink_colormap(self) -> Colormap:
