@@ -78,6 +78,16 @@ class Axis:
         """The first position that is not padding (0 when all are)."""
         return next((i for i, padded in enumerate(self.padding) if not padded), 0)
 
+    def counted(self, causal: bool) -> tuple[bool, ...]:
+        """Which of these queries means run over: not padding, not special (unless all are), and in
+        causal stacks not the first one, whose row is always 1, 0, 0, … (METRICS.md section 0).
+        """
+        real = [not padded for padded in self.padding]
+        late = [not (causal and i == self.first and sum(real) > 1) for i in range(len(self))]
+        plain = (real[i] and late[i] and not self.special[i] for i in range(len(self)))
+        found = tuple(plain)
+        return found if any(found) else tuple(real)
+
     def take(self, indices: Sequence[int]) -> Axis:
         """The axis with only these positions, in this order."""
 

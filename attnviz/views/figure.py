@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from attnviz.errors import SelectionError
 from attnviz.views.arcs import LEAST, Arcs, arcs
 from attnviz.views.choice import choose
+from attnviz.views.compare import DistanceMatrix, HeadGroups
+from attnviz.views.contrast import Contrast
 from attnviz.views.head_screen import HeadMaps, HeadScreen, head_maps, head_screen
 from attnviz.views.matrix import SCORE, HeadMatrix, head_matrix
 from attnviz.views.request import request
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from attnviz.views.look import Look
 
 FigureView = Literal["auto", "heatmap", "grid", "arcs", "matrix"]
-ImageBody = HeadScreen | HeadMaps | Arcs | HeadMatrix
+ImageBody = HeadScreen | HeadMaps | Arcs | HeadMatrix | HeadGroups | DistanceMatrix | Contrast
 
 
 @dataclass(frozen=True, slots=True)
