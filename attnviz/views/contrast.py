@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from os.path import commonprefix
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -67,8 +67,9 @@ class Contrast:
     @property
     def names(self) -> tuple[str, str]:
         """What tells the two apart: long texts without the beginning that they share."""
-        same = commonprefix([self.first, self.second])
-        start = same.rfind(" ") + 1
+        pairs = zip(self.first, self.second, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        start = self.first.rfind(" ", 0, same) + 1
         if start < SHARED:
             return self.first, self.second
         return f"… {self.first[start:]}", f"… {self.second[start:]}"

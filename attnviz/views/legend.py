@@ -34,6 +34,8 @@ def pooled_words(maps: Sequence[Heatmap]) -> str:
         return ""
     rows = max(b - a for one in pooled for a, b in one.rows)
     columns = max(b - a for one in pooled for a, b in one.columns)
+    if maps[0].measure == "distance":
+        return f"a cell is up to {rows} × {columns} distances (their mean)"
     queries = "query" if rows == 1 else "queries"
     size = f"a cell is up to {rows} {queries} × {columns} key{'s' if columns > 1 else ''}"
     how = " or ".join(POOLED[kind] for kind in POOLED if any(kind == one.pooled for one in pooled))
