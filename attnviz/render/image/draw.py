@@ -74,7 +74,8 @@ def draw(content: FigureContent, style: ImageStyle) -> Drawing:
     """The view drawn. Raises UsageError when its size or style cannot be had."""
     with settings():
         pen = Pen(style, texts_of(content))
-        room = room_of(pen, heading_of(content, style, maps_in(content.body)))
+        sized = style.size is not None
+        room = room_of(pen, heading_of(content, style, maps_in(content.body))) if sized else None
         body = body_of(content, pen, room)
         page = compose(pen, heading_of(content, style, body.maps), body)
         return Drawing(page.figure, pen.warning)
