@@ -373,6 +373,15 @@ Kind = Annotated[
         metavar="NAME",
     ),
 ]
+Probe = Annotated[
+    Literal["repeated-tokens"] | None,
+    typer.Option(
+        help="In place of a text: random tokens, repeated, in 5 draws. Scores prefix_matching and "
+        "sorts by it.",
+        rich_help_panel=INPUT,
+        metavar="NAME",
+    ),
+]
 TopHeads = Annotated[
     int, typer.Option(min=1, help="Heads listed.", rich_help_panel=VIEW, metavar="N")
 ]

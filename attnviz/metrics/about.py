@@ -69,6 +69,14 @@ SCORES: dict[str, Score] = {
             "copies / keys",
             "2.3",
         ),
+        Score(
+            "prefix_matching",
+            "induction on repeated random tokens, by --probe",
+            0,
+            1,
+            "copies / keys",
+            "2.4",
+        ),
         Score("sink", "mean share of the most looked-at key", 0, 1, EVEN, "2.7"),
         Score("local", "share on keys less than 4 tokens away", 0, 1, "up to 7 / keys", "2.9"),
         Score(

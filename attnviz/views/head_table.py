@@ -41,9 +41,9 @@ class RankedHead:
 class HeadTable:
     """The heads sorted by `sort`, largest first. `scores` names all that some head has.
 
-    `left_out` counts the heads below the last row, `texts` the texts that means are over. `edge`
-    says which query and key the score `edge` is about, empty when none was asked for. `several`
-    tells that the rows are from more than one stack.
+    `left_out` counts the heads below the last row, `texts` the texts that means are over, or what
+    `over` calls them. `edge` says which query and key the score `edge` is about, empty when none
+    was asked for. `several` tells that the rows are from more than one stack.
     """
 
     sort: str
@@ -53,6 +53,7 @@ class HeadTable:
     texts: int = 1
     edge: str = ""
     several: bool = False
+    over: str = "texts"
 
 
 def head_table(
@@ -61,6 +62,7 @@ def head_table(
     sort: str | None = None,
     kind: str | None = None,
     top: int | None = None,
+    over: str = "texts",
 ) -> HeadTable:
     """The wanted heads of every stack (or of the one named), sorted; scores are means over texts.
 
@@ -97,6 +99,7 @@ def head_table(
         texts=texts,
         edge=words,
         several=len({one.stack for one in found}) > 1,
+        over=over,
     )
 
 

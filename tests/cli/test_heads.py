@@ -116,3 +116,43 @@ def test_the_alignment_head_comes_first(call: Callable[..., Result]) -> None:
     first = json.loads(call(*asked).out)[0]
     assert first["stack"] == "cross"
     assert first["layer"] == 1
+
+
+PROBE = ["heads", "--probe", "repeated-tokens"]
+
+
+def test_probe(answer: Callable[..., str]) -> None:
+    asked = [*PROBE, "-m", "sample:english"]
+    lines = answer(*asked, "--width", 140, "--top", 2).splitlines()
+    assert lines[0].endswith("100 tokens · checked ✓")
+    assert lines[2].startswith("Heads by prefix matching   16 heads, means over 5 draws of")
+    assert lines[3].split()[2:5] == ["prefix_matching", "duplicate", "previous"]
+    assert [line.split()[0] for line in lines[4:6]] == ["L3H3", "L3H2"]
+    first = json.loads(answer(*asked, "--json"))[0]
+    assert first["scores"]["prefix_matching"] >= 0.8
+    assert first["spread"]["prefix_matching"] > 0
+    by_previous = json.loads(answer(*asked, "--sort", "previous", "--json"))
+    assert by_previous[0]["scores"]["previous"] >= 0.6
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([TEXT], "TEXT and --probe exclude each other"),
+        (["run.safetensors"], "--probe runs a model: a saved capture has none"),
+        (["--file", "a.txt"], "--file and --probe"),
+        (["--texts", "a.txt"], "--texts and --probe"),
+        (["--pair", "a"], "--pair and --probe"),
+        (["--target", "a"], "--target and --probe"),
+        (["--query", "1", "--key", "2"], "--query and --probe"),
+    ],
+)
+def test_a_probe_is_the_input(refused: Callable[..., str], options: list[str], said: str) -> None:
+    assert said in refused(2, *PROBE, *options)
+
+
+def test_probes_of_other_models(refused: Callable[..., str], call: Callable[..., Result]) -> None:
+    for name in ("sentiment", "translate"):
+        err = refused(1, *PROBE, "-m", f"sample:{name}")
+        assert "no decoder language model" in err
+    assert call("heads", "--probe", "nothing").code == 2

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # The columns after the one that is sorted by, as far as they fit.
 USUAL = ("content", "previous", "next", "self", "first", "special", "punctuation", "sink",
          "normalized_entropy")  # fmt: skip
+PROBED = ("prefix_matching", "duplicate", "previous")  # these first, on repeated tokens
 SHORT = {"normalized_entropy": "entropy (0-1)", "punctuation": "punct"}
 GAP, NAME, FIGURE = 2, 12, 4
 
@@ -62,14 +63,15 @@ def heading(table: HeadTable, canvas: Canvas) -> list[tuple[str, str]]:
     count = len(table.rows) + table.left_out
     over = f"   {count:,} head{'s' if count != 1 else ''}"
     if table.texts > 1:
-        over += f", means over {table.texts:,} texts ± their standard deviation"
+        over += f", means over {table.texts:,} {table.over} ± their standard deviation"
     return [*parts, (over, "dim")]
 
 
 def columns(table: HeadTable, room: int) -> list[str]:
     """The scores that fit: the one sorted by, then the usual ones."""
     chosen: list[str] = []
-    for name in dict.fromkeys((table.sort, *USUAL)):
+    usual = (*PROBED, *USUAL) if PROBED[0] in table.scores else USUAL
+    for name in dict.fromkeys((table.sort, *usual)):
         if name in table.scores:
             room -= width_of(table, name) + GAP
             if room < -GAP and chosen:
