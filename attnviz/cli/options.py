@@ -368,7 +368,8 @@ Sort = Annotated[
 Kind = Annotated[
     str | None,
     typer.Option(
-        help="Only heads that do this: previous, next, self, first, word, punct, broad, …",
+        help="Only heads of this name: alignment, induction, duplicate, previous, next, self, "
+        "special, first, word, punct, local, sink, broad or mixed.",
         rich_help_panel=VIEW,
         metavar="NAME",
     ),

@@ -72,9 +72,32 @@ def test_json_and_rows(answer: Callable[..., str], saved: Callable[[str], Path])
     for one in found:
         exact = scores[one["stack"]]["content"][one["layer"], one["head"]]
         assert one["scores"]["content"] == pytest.approx(exact, rel=1e-5)
-        assert one["names"]
+        for name in one["names"]:
+            value = one["scores"][name["score"]]
+            assert name["value"] == value
+        assert one["names"] and one["pattern"]
     rows = list(csv.DictReader(io.StringIO(answer("heads", saved("bart"), "--format", "csv"))))
     assert [row["head"] for row in rows] == [str(one["head"]) for one in found[:20]]
+    assert rows[0]["names"].split() == [name["name"] for name in found[0]["names"]]
+
+
+def test_names(answer: Callable[..., str]) -> None:
+    asked = [
+        "heads",
+        "--file",
+        "sample:text/repeated",
+        "-m",
+        "sample:english",
+        "--sort",
+        "induction",
+    ]
+    lines = answer(*asked, "--width", 100).splitlines()
+    assert lines[3].split()[-1] == "also"
+    assert lines[4].split()[:3] == ["L3H3", "induction", "75%"]
+    assert "word 44%" in lines[4]
+    assert "also" not in answer(*asked, "--width", 50)
+    found = json.loads(answer(*asked, "--kind", "previous", "--json"))
+    assert [(one["layer"], one["head"]) for one in found] == [(2, 2)]
 
 
 def test_many_texts(answer: Callable[..., str], tmp_path: Path) -> None:

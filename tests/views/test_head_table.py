@@ -11,6 +11,7 @@ import pytest
 from attnviz.attention.selection import Selection
 from attnviz.errors import SelectionError
 from attnviz.views.head_table import EDGE, head_table, table_matrix
+from attnviz.views.names import names_of
 from tests.captures import WORDS, axis, capture, layer, translation
 
 
@@ -96,6 +97,8 @@ def test_kinds() -> None:
         assert {one.head.pattern.name for one in rows} == {"prev"}
     sinks = head_table([found], Selection(), kind="sink").rows
     assert {one.head.pattern.category for one in sinks} == {"sink"}
+    first = head_table([found], Selection(), kind="first").rows
+    assert all("first-token" in {name.name for name in names_of(one.head)} for one in first)
     with pytest.raises(SelectionError, match="no head is of the kind clever") as error:
         head_table([found], Selection(), kind="clever")
     assert "prev" in error.value.hint
