@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import cleandoc
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,10 +11,12 @@ import typer
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
 from attnviz.cli.ranking import Ranking
+from attnviz.cli.scores import listing
 from attnviz.cli.show import check_output, chosen_form
 from attnviz.cli.source import LoadRequest, Source, captures, probed
 from attnviz.cli.template import STDOUT, Template
 from attnviz.errors import UsageError
+from attnviz.metrics.about import SCORES
 
 if TYPE_CHECKING:
     from attnviz.attention.selection import Selection
@@ -80,6 +83,7 @@ def heads(
       attnviz heads --probe repeated-tokens -m gpt2
     """
     from attnviz.attention.selection import Selection
+    from attnviz.views.matrix import EDGE, check_score
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
     talk = Talk(quiet)
@@ -88,6 +92,8 @@ def heads(
         source.check()
     else:
         check_probe(source, selection)
+    if sort is not None and source.saved is None:
+        check_score(sort, (*SCORES, EDGE))
     form = chosen_form(json_, format_)
     template = Template(output or STDOUT)
     check_output(template, form, several=False)
@@ -103,6 +109,10 @@ def heads(
         found = probed(request, selection, talk, memory, bos)
         ranking = replace(ranking, sort=sort or PREFIX_MATCHING, over=DRAWS)
     ranking(found, template)
+
+
+# The list of scores is written by the table that says what each means.
+heads.__doc__ = f"{cleandoc(heads.__doc__ or '')}\n\n{listing()}"
 
 
 def check_probe(source: Source, selection: Selection) -> None:

@@ -360,7 +360,7 @@ ExportFile = Annotated[
 Sort = Annotated[
     str | None,
     typer.Option(
-        help="The score to sort by: content, previous, entropy, … Default: content.",
+        help="The score to sort by, one of those above. Default: content.",
         rich_help_panel=VIEW,
         metavar="SCORE",
     ),

@@ -13,7 +13,7 @@ import numpy as np
 from attnviz.attention.words import joined_label
 from attnviz.errors import SelectionError
 from attnviz.views.look import Look
-from attnviz.views.matrix import SCORE, HeadMatrix, check_score
+from attnviz.views.matrix import EDGE, SCORE, HeadMatrix, check_score
 from attnviz.views.names import answers_to, kinds_of
 from attnviz.views.query_grid import row_weights
 from attnviz.views.request import request
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from attnviz.attention.selection import Selection
     from attnviz.views.patterns import Head, Pattern
     from attnviz.views.request import Request
-
-EDGE = "edge"  # the weight of one query on one key, sorted by like a score
 
 
 @dataclass(frozen=True, slots=True)
