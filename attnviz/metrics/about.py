@@ -97,5 +97,21 @@ SCORES: dict[str, Score] = {
         ),
         Score("coverage", "how much of the source is looked at in all", 0, 1, "1", "5"),
         Score("sharpness", "how narrowly a target token aims at the source", 0, 1, "0", "5"),
+        Score(
+            "value_weighted",
+            "attention times the length of each value, the longest: 1",
+            0,
+            1,
+            "mean length / longest",
+            "3.3",
+        ),
+        Score(
+            "norm",
+            "attention times the length of what each key writes",
+            0,
+            math.inf,
+            "mean length",
+            "3.3",
+        ),
     )
 }
