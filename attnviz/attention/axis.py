@@ -74,6 +74,13 @@ class Axis:
         )
 
     @cached_property
+    def repeats(self) -> int:
+        """How many tokens, special ones and padding aside, have an earlier copy."""
+        ids = zip(self.ids, self.special, self.padding, strict=True)
+        plain = [i for i, special, padding in ids if i >= 0 and not special and not padding]
+        return len(plain) - len(set(plain))
+
+    @cached_property
     def first(self) -> int:
         """The first position that is not padding (0 when all are)."""
         return next((i for i, padded in enumerate(self.padding) if not padded), 0)

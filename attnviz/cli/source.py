@@ -136,6 +136,21 @@ def captures(
         yield found
 
 
+def probed(
+    request: LoadRequest,
+    selection: Selection,
+    talk: Talk,
+    memory: str | None,
+    bos: bool | None,
+) -> Iterator[Capture]:
+    """The captures of repeated random tokens."""
+    loaded = request.load(talk)
+    from attnviz.probe import on_repeated_tokens
+
+    with talk.progress("run repeated tokens"):
+        yield from on_repeated_tokens(loaded, selection, memory, bos)
+
+
 def open_saved(path: str, model: str | None) -> Capture:
     """The saved capture at `path`."""
     from attnviz.attention.store import open_capture
