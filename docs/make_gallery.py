@@ -26,16 +26,23 @@ SOURCE = "the old sad king often paints a small grey house ."
 TARGET = "le vieux roi triste peint souvent une petite maison grise ."
 CLOSE = 1.0  # mean difference of a colour (of 255) that another machine's rounding may make
 PICTURES = {
-    "grid": ("All heads on one scale", [TEXT]),
-    "heatmap": ("One head", [TEXT, "--head", "L3H2"]),
-    "layer": ("The heads of a layer", [TEXT, "--layer", "3", "--words"]),
+    "grid": ("All heads on one scale", ["export", TEXT]),
+    "heatmap": ("One head", ["export", TEXT, "--head", "L3H2"]),
+    "layer": ("The heads of a layer", ["export", TEXT, "--layer", "3", "--words"]),
     "cross": ("Cross attention of a translation",
-              [SOURCE, "--target", TARGET, "-m", "sample:translate", "--head", "L1H2"]),
+              ["export", SOURCE, "--target", TARGET, "-m", "sample:translate",
+               "--head", "L1H2"]),
     "arcs": ("From queries to keys",
-             [TEXT, "--view", "arcs", "--head", "L3H2,L2H2", "--theme", "dark"]),
-    "matrix": ("A score of every head", [TEXT, "--view", "matrix", "--score", "previous"]),
-    "long": ("A text of 800 tokens, pooled", ["--file", "sample:text/long", "--head", "L3H2",
-                                              "--scale", "sqrt", "--dpi", "60"]),
+             ["export", TEXT, "--view", "arcs", "--head", "L3H2,L2H2", "--theme", "dark"]),
+    "matrix": ("A score of every head",
+               ["export", TEXT, "--view", "matrix", "--score", "previous"]),
+    "long": ("A text of 800 tokens, pooled", ["export", "--file", "sample:text/long", "--head",
+                                              "L3H2", "--scale", "sqrt", "--dpi", "60"]),
+    "groups": ("Heads that attend alike", ["compare", TEXT]),
+    "pair": ("Two heads side by side", ["compare", TEXT, "--head", "L3H2,L3H3"]),
+    "difference": ("What one word changes",
+                   ["compare", "the food was good .", "--with", "the food was not good .",
+                    "-m", "sample:sentiment"]),
 }  # fmt: skip
 
 
@@ -63,10 +70,11 @@ def main() -> None:
 
 
 def draw(options: list[str], path: Path) -> None:
-    """Run `attnviz export` with these options."""
-    resolution = [] if "--dpi" in options else ["--dpi", "100"]
+    """Run `attnviz` with these options."""
+    own = options[0] != "export" or "--dpi" in options
+    resolution = [] if own else ["--dpi", "100"]
     with redirect_stderr(io.StringIO()) as said:
-        code = run(["export", *options, *resolution, "-q", "-o", str(path)])
+        code = run([*options, *resolution, "-q", "-o", str(path)])
     if code != 0:
         sys.exit(said.getvalue())
 
@@ -86,7 +94,7 @@ def page() -> str:
     """The page of the gallery."""
     parts = ["# Gallery", "Made by `docs/make_gallery.py` from the bundled samples."]
     for name, (title, options) in PICTURES.items():
-        command = f"attnviz export {shlex.join(options)} -o {name}.png"
+        command = f"attnviz {shlex.join(options)} -o {name}.png"
         parts += [f"## {title}", f"```sh\n{command}\n```", f"![{title}]({name}.png)"]
     return "\n\n".join(parts) + "\n"
 

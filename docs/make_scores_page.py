@@ -31,11 +31,12 @@ a key whose value is next to nothing has a low one. `norm` is in the units of th
 
 ## Names
 
-A head has every name whose score reaches the threshold; the first one stands in front. `--kind`
-takes the name or one of the other words.
+A head has every name whose score reaches the threshold; the first one stands in front, on the first
+screen and in figures alone; a sink is called by the text of its key. `--kind` takes the name or one
+of the other words.
 
 - A text with fewer than 3 repeated tokens names no head `induction` or `duplicate`, one of at most
-  6 tokens none `sink`.
+  8 tokens none `local`, one of at most 6 none `sink`.
 - Over several texts, names follow from the mean scores.
 
 | name | what such a head does | earned by | other words |

@@ -31,8 +31,8 @@ class ValueWeighted:
 
     `value_weighted`, 0 to 1: the mean over the counted queries of Σ_j A_ij ‖v_j‖ / max ‖v‖, the
     largest over the keys that are not padding. `norm`, from 0, in the units of the layer's output:
-    the mean of Σ_j A_ij ‖v_j W_O‖, which is the length of what the head writes where the parts do
-    not cancel; NaN where no output projection was found.
+    the mean of Σ_j A_ij ‖v_j W_O‖, the most that the head can write, since the parts may cancel;
+    NaN where no output projection was found.
     """
 
     passes: int = 1

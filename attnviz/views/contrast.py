@@ -43,9 +43,9 @@ class MovedHead:
 class Contrast:
     """Heads by how far they moved from `first` to `second` (texts, or models), farthest first.
 
-    Distances are Jensen-Shannon in [0, 1], the mean over the `queries` that correspond; rows are
-    shares of what goes to keys that correspond. `unmatched` counts the tokens of both captures
-    that correspond to none, `missing` the heads that only one has. `difference` is the map of
+    Distances are Jensen-Shannon in [0, 1], the mean over the `queries` that correspond; keys that
+    do not correspond count together as one. `unmatched` counts the tokens of both captures that
+    correspond to none, `missing` the heads that only one has. `difference` is the map of
     `shown` in the second less that in the first, over what corresponds; `words` tells that words
     were compared, because the tokens are not the same.
     """
@@ -166,17 +166,29 @@ def moved(
     columns: Sequence[tuple[int, int]],
     counted: np.ndarray,
 ) -> MovedHead:
-    """A head of both, compared over the rows and columns that correspond."""
+    """A head of both, compared over the rows that correspond.
+
+    The keys without counterpart count together as one more key.
+    """
     parts = [
-        np.asarray(one.map_of(pair[side]))[
-            np.ix_([row[side] for row in rows], [column[side] for column in columns])
-        ][None]
+        gathered(
+            np.asarray(one.map_of(pair[side])),
+            [row[side] for row in rows],
+            [column[side] for column in columns],
+        )[None]
         for side, one in enumerate((a, b))
     ]
     distances, queries = pair_distances(parts[0], parts[1], counted)
     axis = a.queries.take([i for i, _ in rows])
     most = tuple((rows[i][0], label, far) for i, label, far in differing(queries[0], axis))
     return MovedHead(a.heads[pair[0]], b.heads[pair[1]], float(distances[0]), most)
+
+
+def gathered(weights: np.ndarray, rows: Sequence[int], columns: Sequence[int]) -> np.ndarray:
+    """These rows and columns of a map, and a last column for all other columns together."""
+    chosen = weights[rows]
+    others = np.delete(chosen, columns, axis=1).sum(axis=1, keepdims=True)
+    return np.concatenate([chosen[:, columns], others], axis=1)
 
 
 def part_of(found: Material, head: Head, queries: Sequence[int], keys: Sequence[int]) -> Heatmap:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
-    from attnviz.views.patterns import Head, Pattern
+    from attnviz.views.patterns import Head
     from attnviz.views.request import Request
 
 
@@ -124,9 +124,9 @@ def averaged(stack: str, heads: Sequence[Head]) -> RankedHead:
         warnings.simplefilter("ignore", RuntimeWarning)  # of a score that no text has
         means = {name: float(np.nanmean(some)) for name, some in values.items()}
         spread = {name: float(np.nanstd(some)) for name, some in values.items()}
-    pattern = common_pattern([one.pattern for one in heads])
     weak = frozenset.intersection(*(one.weak for one in heads))
-    return RankedHead(stack, replace(heads[0], scores=means, pattern=pattern, weak=weak), spread)
+    texts = most_common(one.texts for one in heads)
+    return RankedHead(stack, replace(heads[0], scores=means, weak=weak, texts=texts), spread)
 
 
 def with_edges(asked: Request, edge: bool) -> list[Head]:
@@ -142,11 +142,13 @@ def with_edges(asked: Request, edge: bool) -> list[Head]:
     return out
 
 
-def common_pattern(patterns: Sequence[Pattern]) -> Pattern:
-    """The pattern that most texts show, with its mean strength."""
-    (name, _), *_ = Counter(one.name for one in patterns).most_common(1)
-    same = [one for one in patterns if one.name == name]
-    return replace(same[0], strength=sum(one.strength for one in same) / len(same))
+def most_common(texts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """For each name the text that most of these have for it."""
+    counts: dict[str, Counter[str]] = {}
+    for one in texts:
+        for name, text in one.items():
+            counts.setdefault(name, Counter())[text] += 1
+    return {name: count.most_common(1)[0][0] for name, count in counts.items()}
 
 
 def of_kind(found: Sequence[RankedHead], kind: str) -> list[RankedHead]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
-
-from attnviz.views.patterns import BROAD, POPULAR, POSITION, PUNCT, SINK, WORD
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from attnviz.views.patterns import Category, Head
+    from attnviz.views.patterns import Head
 
-COPY, ALIGNED, LOCAL = 0.4, 0.5, 0.8
+Category = Literal["position", "sink", "word", "punct", "broad", "mixed", "none"]
+
+ALIGNED, COPY, POSITION, SINK, WORD = 0.5, 0.4, 0.5, 0.5, 0.15
+PUNCT, POPULAR, BROAD, LOCAL = 0.4, 0.3, 0.8, 0.8
 
 
 class Name(NamedTuple):
@@ -56,7 +57,7 @@ class Rule:
 
 RULES = (
     Rule("alignment", "sharpness", ALIGNED, "word", "aims at one source token after the other",
-         also="coverage"),
+         also="coverage", share=False),
     Rule("induction", "induction", COPY, "word", "looks at what followed earlier copies"),
     Rule("duplicate", "duplicate", COPY, "word", "looks at earlier copies of the token"),
     Rule("previous-token", "previous", POSITION, "position", "looks at the token before",
@@ -67,9 +68,9 @@ RULES = (
     Rule("first-token", "first", SINK, "sink", "rests on the first token", "first"),
     Rule("word", "content", WORD, "word", "looks for particular words", kinds=("content",)),
     Rule("punctuation", "punctuation", PUNCT, "punct", "looks at punctuation", "punct"),
-    Rule("local", "local", LOCAL, "position", "looks at tokens less than 4 away"),
     Rule("sink", "sink", POPULAR, "sink", "gives much to one key, whatever the query"),
     Rule("broad", "normalized_entropy", BROAD, "broad", "spreads over all keys", share=False),
+    Rule("local", "local", LOCAL, "position", "looks at tokens less than 4 away"),
 )  # fmt: skip
 MIXED = Rule("mixed", "normalized_entropy", -math.inf, "mixed", "earns no other name", share=False)
 BY_NAME = {rule.name: rule for rule in (*RULES, MIXED)}

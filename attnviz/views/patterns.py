@@ -1,37 +1,34 @@
-"""What a head does, in one word: the pattern its scores show, and how strong it is.
-
-The thresholds for positions follow Clark et al. 2019 (METRICS.md 1.3); the order is that of the
-simplest explanation first.
-"""
+"""What a head does, in one word: the most telling of its names, and how strong it is."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from attnviz.views.names import BY_NAME, LOCAL, POPULAR, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import LayerAttention
+    from attnviz.views.names import Category
 
-Category = Literal["position", "sink", "word", "punct", "broad", "mixed", "none"]
-
-POSITION, SINK, POPULAR, WORD, PUNCT, BROAD = 0.5, 0.5, 0.3, 0.15, 0.4, 0.8
 FEW = 2 / POPULAR  # of so few keys one is easily popular
 REPEATS = 3  # with fewer repeated tokens, one hit makes a head of copies
-POSITIONS = {"previous": "prev", "next": "next", "self": "self"}
+NEAR = 7  # keys less than 4 tokens away
+CROWDED = NEAR / LOCAL  # of so few keys most are near
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """The name of what a head does and its strength, the share of attention that does it.
+    """What a head is called, and its strength: the share of attention that earned the name.
 
-    `name` is one of prev, next, self, first, word, punct, broad, mixed, none or, for a sink, the
-    text of the key; `strength` is NaN where the pattern is no share (broad, mixed).
+    For a sink `name` is the text of the key, else the short form of one of the names; `none` for a
+    head without scores. `strength` is NaN where the name is earned by no share (broad, mixed).
     """
 
     name: str
@@ -41,21 +38,36 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One head: where it stands, what it does, and its scores.
+    """One head: where it stands and its scores, which name it.
 
-    `weak` are the scores that rest on too little text to name a head by.
+    `weak` are the scores that rest on too little text to name a head by; `texts` holds the text of
+    the key behind the names `special-token` and `sink`.
     """
 
     layer: int
     head: int
-    pattern: Pattern
     scores: Mapping[str, float] = field(default_factory=dict)
     weak: frozenset[str] = frozenset()
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
         """`L3H7`."""
         return f"L{self.layer}H{self.head}"
+
+    @property
+    def pattern(self) -> Pattern:
+        """The first of its names, for people."""
+        names = names_of(self)
+        if not names:
+            return Pattern("none", "none")
+        name, _, value = names[0]
+        rule = BY_NAME[name]
+        return Pattern(self.called(name), rule.category, value if rule.share else math.nan)
+
+    def called(self, name: str) -> str:
+        """One of its names for people: a sink by the text of its key, others in short."""
+        return self.texts.get(name) or BY_NAME[name].short or name
 
     def score(self, name: str) -> float:
         """A score of this head, NaN when it has none of this name."""
@@ -63,67 +75,45 @@ class Head:
 
 
 def heads_of(layer: LayerAttention) -> list[Head]:
-    """Every observed head of a layer, with its pattern."""
+    """Every observed head of a layer, with its scores."""
     names = [key for key in layer.kept if key.startswith("score.")]
     means = layer.kept.get("column_means")
     found, weak = [], weak_scores(layer.keys)
     for index, head in enumerate(layer.heads):
         scores = {name.removeprefix("score."): float(layer.kept[name][index]) for name in names}
         popular = None if means is None else most_popular(means[index])
-        shown = pattern(scores, layer.keys, popular)
-        found.append(Head(layer.layer, head, shown, scores, weak))
+        found.append(Head(layer.layer, head, scores, weak, key_texts(layer.keys, popular)))
     return found
 
 
 def weak_scores(keys: Axis) -> frozenset[str]:
     """The scores that so few keys, or so few repeated tokens, give no ground for."""
+    count = len(keys)
     return frozenset(
-        ({"sink"} if len(keys) <= FEW else set())
+        ({"sink"} if count <= FEW else set())
+        | ({"local"} if count <= CROWDED else set())
         | ({"duplicate", "induction"} if keys.repeats < REPEATS else set())
     )
 
 
-def most_popular(column_means: np.ndarray) -> tuple[int, float] | None:
-    """The key that most attention goes to, and its mean; None when no mean is known."""
+def most_popular(column_means: np.ndarray) -> int | None:
+    """The key that most attention goes to; None when no mean is known."""
     if column_means.size == 0 or np.isnan(column_means).all():
         return None
-    key = int(np.nanargmax(column_means))
-    return key, float(column_means[key])
+    return int(np.nanargmax(column_means))
 
 
-def pattern(scores: Mapping[str, float], keys: Axis, popular: tuple[int, float] | None) -> Pattern:
-    """The simplest pattern that explains these scores."""
-
-    def score(name: str) -> float:
-        value = scores.get(name, math.nan)
-        return 0.0 if math.isnan(value) else value
-
-    if not scores:
-        return Pattern("none", "none")
-    position = max(POSITIONS, key=score)
-    if score(position) >= POSITION:
-        return Pattern(POSITIONS[position], "position", score(position))
-    if score("special") >= SINK:
-        return Pattern(special_name(keys, popular), "sink", score("special"))
-    if score("first") >= SINK:
-        return Pattern("first", "sink", score("first"))
-    if score("content") >= WORD:
-        return Pattern("word", "word", score("content"))
-    if score("punctuation") >= PUNCT:
-        return Pattern("punct", "punct", score("punctuation"))
-    if popular is not None and popular[1] > POPULAR and is_ordinary(keys, popular[0]):
-        return Pattern(key_name(keys, popular[0]), "sink", popular[1])
-    if score("normalized_entropy") >= BROAD:
-        return Pattern("broad", "broad")
-    return Pattern("mixed", "mixed")
-
-
-def special_name(keys: Axis, popular: tuple[int, float] | None) -> str:
-    """The special token that takes most, or `special` when that is not known."""
-    if popular is not None and keys.special[popular[0]]:
-        return keys.labels[popular[0]]
-    labels = {label for label, special in zip(keys.labels, keys.special, strict=True) if special}
-    return labels.pop() if len(labels) == 1 else "special"
+def key_texts(keys: Axis, popular: int | None) -> dict[str, str]:
+    """What a head is called that rests on its most popular key, or on special tokens."""
+    special = {label for label, is_special in zip(keys.labels, keys.special, strict=True)
+               if is_special}  # fmt: skip
+    if popular is None:
+        return {"special-token": special.pop()} if len(special) == 1 else {}
+    label = keys.labels[popular]
+    if keys.special[popular]:
+        return {"special-token": label, "sink": label}
+    texts = {"sink": "first" if popular == keys.first else label}
+    return texts | ({"special-token": special.pop()} if len(special) == 1 else {})
 
 
 def popular_keys(column_means: np.ndarray, keys: Axis) -> np.ndarray:
@@ -131,13 +121,3 @@ def popular_keys(column_means: np.ndarray, keys: Axis) -> np.ndarray:
     if len(keys) <= FEW:
         return np.zeros(len(keys), bool)
     return np.asarray(~np.array(keys.special, bool) & (column_means > POPULAR))
-
-
-def is_ordinary(keys: Axis, key: int) -> bool:
-    """Whether a key is a token of the text, and one of several that heads could look at."""
-    return not keys.special[key] and len(keys) > FEW
-
-
-def key_name(keys: Axis, key: int) -> str:
-    """`first` for the first key, else its text."""
-    return "first" if key == keys.first and not keys.special[key] else keys.labels[key]

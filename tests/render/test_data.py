@@ -28,7 +28,7 @@ def test_json_speaks_the_vocabulary():
     stack = found["stacks"]["self"]
     assert stack["queries"]["labels"] == list(held.stacks["self"].queries(0).labels)
     assert [one["layer"] for one in stack["layers"]] == [0, 1, 2]
-    assert stack["layers"][0]["heads"][0]["pattern"] == "prev"
+    assert stack["layers"][0]["heads"][0]["pattern"] == "previous"
     assert np.array(stack["scores"]["content"]).shape == (3, 4)
     assert found["chosen"]["reason"].startswith("picked")
     (head,) = found["heads"]
@@ -81,7 +81,7 @@ def test_rows_of_a_grid_are_its_heads():
     assert rows[0][:6] == ["stack", "layer", "head", "pattern", "strength", "previous"]
     assert "content" in rows[0]
     assert len(rows) == 1 + 12
-    assert rows[1][3] == "prev"
+    assert rows[1][3] == "previous"
 
 
 def test_rows_of_tables_queries_and_several_maps():

@@ -87,7 +87,7 @@ def test_the_first_screen_in_plain_text():
     assert "8 tokens · checked ✓" in text
     assert "sentiment  good 90%   bad 10%" in text
     assert "What each head does" in text
-    assert "prev  87" in text
+    assert "previous  87" in text
     assert "attends to" in text
     assert "cells in %, the largest is 0.74, apart from special tokens" in text
 
@@ -182,7 +182,7 @@ def test_many_heads_fit_at_any_width():
 
 
 @pytest.mark.parametrize(
-    ("width", "cell"), [(100, "prev  87"), (40, "prev"), (22, "pr"), (20, "pr")]
+    ("width", "cell"), [(100, "previous  87"), (40, "prev"), (22, "pr"), (20, "pr")]
 )
 def test_heads_are_named_as_fully_as_the_width_allows(width, cell):
     assert cell in printed(build(capture(), view="heads"), width)

@@ -67,15 +67,17 @@ def test_the_head_that_moved_is_first_with_its_difference() -> None:
     assert found.difference.vmax == np.abs(weights[2] - before).max()
 
 
-def test_tokens_without_counterpart_are_left_out() -> None:
+def test_tokens_without_counterpart_are_one_key() -> None:
     longer = [*WORDS[:2], "big", *WORDS[2:]]
     a, b = capture(causal=True), capture(longer, causal=True)
     found = compared(a, b, head="L0H1")
     assert found.unmatched == (0, 1)
     kept = [i for i in range(9) if i != 2]
     counted = np.array(a.stacks["self"].queries(0).counted(True))
-    part = b.stacks["self"].weights(0)[1:2][:, kept][:, :, kept]
-    far, _ = pair_distances(a.stacks["self"].weights(0)[1:2], part, counted)
+    full = b.stacks["self"].weights(0)[1:2][:, kept]
+    part = np.concatenate([full[:, :, kept], full[:, :, [2]]], axis=2)
+    first = np.pad(a.stacks["self"].weights(0)[1:2], ((0, 0), (0, 0), (0, 1)))
+    far, _ = pair_distances(first, part, counted)
     assert found.rows[0].distance == pytest.approx(float(far[0]))
     assert found.queries == 6
     masked = found.difference.states == State.MASKED

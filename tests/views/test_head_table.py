@@ -92,17 +92,17 @@ def test_kinds() -> None:
     found = capture()
     every = head_table([found], Selection())
     names = {one.head.pattern.name for one in every.rows}
-    assert "prev" in names
+    assert "previous" in names
     for kind in ("previous", "prev"):
         rows = head_table([found], Selection(), kind=kind).rows
-        assert {one.head.pattern.name for one in rows} == {"prev"}
+        assert {one.head.pattern.name for one in rows} == {"previous"}
     sinks = head_table([found], Selection(), kind="sink").rows
     assert {one.head.pattern.category for one in sinks} == {"sink"}
     first = head_table([found], Selection(), kind="first").rows
     assert all("first-token" in {name.name for name in names_of(one.head)} for one in first)
     with pytest.raises(SelectionError, match="no head is of the kind clever") as error:
         head_table([found], Selection(), kind="clever")
-    assert "prev" in error.value.hint
+    assert "previous" in error.value.hint
 
 
 def test_unknown_score() -> None:

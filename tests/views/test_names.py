@@ -13,12 +13,12 @@ from attnviz.inputs.read import read_file, read_texts
 from attnviz.metrics.about import SCORES
 from attnviz.views.head_table import head_table
 from attnviz.views.names import BY_NAME, MIXED, RULES, answers_to, kinds_of, names_of
-from attnviz.views.patterns import Head, Pattern, heads_of
+from attnviz.views.patterns import Head, heads_of
 from tests.captures import axis, layer
 
 
-def head(pattern: Pattern | None = None, weak: str = "", **scores: float) -> Head:
-    return Head(0, 0, pattern or Pattern("mixed", "mixed"), scores, frozenset(weak.split()))
+def head(weak: str = "", **scores: float) -> Head:
+    return Head(0, 0, scores, frozenset(weak.split()))
 
 
 def called(one: Head) -> list[str]:
@@ -58,7 +58,7 @@ def test_without_a_name_or_scores() -> None:
 
 
 def test_a_sink_answers_to_its_key_too() -> None:
-    one = head(Pattern("[SEP]", "sink", 0.7), special=0.7)
+    one = Head(0, 0, {"special": 0.7}, texts={"special-token": "[SEP]"})
     for kind in ("sep", "[SEP]", "sink", "special", "special-token"):
         assert answers_to(one, kind)
     assert [*kinds_of([one, head(self=0.9)])] == ["self", "special-token", "[SEP]"]
@@ -72,11 +72,11 @@ def test_names_are_told_apart() -> None:
 def test_short_texts_are_weak_evidence() -> None:
     keys = axis(["a", "b", "a", "c"], ids=(5, 6, 5, 7))
     found = heads_of(layer(0, keys, keys, scores={"induction": [0.9] * 4, "duplicate": [0.9] * 4}))
-    assert found[0].weak == {"sink", "induction", "duplicate"}
+    assert found[0].weak == {"sink", "local", "induction", "duplicate"}
     assert not {"sink", "induction", "duplicate"} & {name for one in found for name in called(one)}
     keys = axis(list("abcabcd"), ids=(5, 6, 7, 5, 6, 7, 8))
     found = heads_of(layer(0, keys, keys, scores={"induction": [0.9] * 4}))
-    assert not found[0].weak
+    assert found[0].weak == {"local"}
     assert called(found[0])[0] == "induction"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from attnviz.views.choice import choose
-from attnviz.views.patterns import Head, Pattern, heads_of, pattern, popular_keys
+from attnviz.views.patterns import Head, heads_of, key_texts, popular_keys
 from tests.captures import axis, layer
 
 KEYS = axis()
@@ -13,31 +13,42 @@ KEYS = axis()
 @pytest.mark.parametrize(
     ("scores", "popular", "expected"),
     [
-        ({"previous": 0.9, "special": 0.05}, None, ("prev", "position", 0.9)),
+        ({"previous": 0.9, "special": 0.05}, None, ("previous", "position", 0.9)),
         ({"next": 0.6, "previous": 0.2}, None, ("next", "position", 0.6)),
         ({"self": 0.5, "content": 0.3}, None, ("self", "position", 0.5)),
-        ({"special": 0.7, "content": 0.2}, (7, 0.6), ("[SEP]", "sink", 0.7)),
-        ({"special": 0.7}, (2, 0.6), ("special", "sink", 0.7)),
+        ({"special": 0.7, "content": 0.2}, 7, ("[SEP]", "sink", 0.7)),
+        ({"special": 0.7}, 2, ("special", "sink", 0.7)),
         ({"first": 0.6}, None, ("first", "sink", 0.6)),
-        ({"content": 0.2, "special": 0.4}, (0, 0.4), ("word", "word", 0.2)),
+        ({"first": 0.7, "induction": 0.5}, None, ("induction", "word", 0.5)),
+        ({"sharpness": 0.9, "coverage": 0.9}, None, ("alignment", "word", math.nan)),
+        ({"content": 0.2, "special": 0.4}, 0, ("word", "word", 0.2)),
         ({"punctuation": 0.45}, None, ("punct", "punct", 0.45)),
-        ({"content": 0.1}, (2, 0.35), ("cat", "sink", 0.35)),
-        ({"normalized_entropy": 0.9}, (0, 0.35), ("broad", "broad", math.nan)),
+        ({"content": 0.1, "sink": 0.35}, 2, ("cat", "sink", 0.35)),
+        ({"normalized_entropy": 0.9}, 0, ("broad", "broad", math.nan)),
+        ({"normalized_entropy": 0.9, "local": 0.9}, 0, ("broad", "broad", math.nan)),
         ({"normalized_entropy": 0.5}, None, ("mixed", "mixed", math.nan)),
         ({"previous": math.nan, "content": 0.3}, None, ("word", "word", 0.3)),
         ({}, None, ("none", "none", math.nan)),
     ],
 )
-def test_the_simplest_explanation_names_a_head(scores, popular, expected):
-    found = pattern(scores, KEYS, popular)
+def test_the_most_telling_name_comes_first(scores, popular, expected):
+    found = Head(0, 0, scores, texts=key_texts(KEYS, popular)).pattern
     assert (found.name, found.category) == expected[:2]
     assert found.strength == pytest.approx(expected[2], nan_ok=True)
+
+
+def test_a_sink_has_the_text_of_its_key():
+    assert key_texts(KEYS, 0) == {"special-token": KEYS.labels[0], "sink": KEYS.labels[0]}
+    assert key_texts(KEYS, 2) == {"sink": "cat"}
+    plain = axis(["a", "b", "c"])
+    assert key_texts(plain, 0) == {"sink": "first"}
+    assert key_texts(plain, None) == {}
 
 
 def test_scores_of_a_layer_name_its_heads():
     found = heads_of(layer(0, KEYS, KEYS))
     assert [head.label for head in found] == ["L0H0", "L0H1", "L0H2", "L0H3"]
-    assert found[0].pattern.name == "prev"
+    assert found[0].pattern.name == "previous"
     assert found[1].pattern.name == "broad"
     assert found[2].pattern.name == "[CLS]"
     assert found[0].score("nothing") != found[0].score("nothing")
@@ -51,7 +62,7 @@ def test_in_a_short_text_no_key_is_popular():
 
 
 def head(layer: int, number: int, **scores: float) -> Head:
-    return Head(layer, number, Pattern("mixed", "mixed"), scores)
+    return Head(layer, number, scores)
 
 
 def test_the_head_with_most_content_is_shown_first():

@@ -123,7 +123,7 @@ def compared(body: HeadGroups | DistanceMatrix | Contrast) -> Iterator[str]:
         yield f"the head that moved most, distance {body.rows[0].distance:.2f}"
         if any(body.unmatched):
             first, second = body.unmatched
-            yield f"{second} and {first} {unit} without counterpart left out"
+            yield f"{second} and {first} {unit} without counterpart not drawn"
         return
     yield f"Jensen-Shannon, 0 to 1, mean over {body.queries:,} queries"
     if isinstance(body, HeadGroups):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -13,6 +13,8 @@ from attnviz.render.image.page import Box
 from attnviz.render.image.style import HEAD_COLOURS, LINE, POINTS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
     from attnviz.views.compare import HeadGroups
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 WIDE, LEAST, EDGE = 6.5, 1.5, 0.25  # inches: of the plane, the least height, around the points
 DOT = 22.0  # square points
-PAD = 0.05
+PAD, GAP = 0.05, 0.01  # inches: beside a point, between two names
+CLOSE = 0.9  # of a line's height
 
 
 class PointsBody:
@@ -64,23 +67,45 @@ class PointsBody:
         for one in self.view.groups:
             alone = len(one.heads) == 1
             colour = theme.faint if alone else colour_of(several.index(one), len(several))
-            spots = np.array([at[id(head)] for head in one.heads])
-            axes.scatter(spots[:, 0], spots[:, 1], s=DOT, c=colour, linewidths=0, alpha=0.9)
+            places = np.array([at[id(head)] for head in one.heads])
+            axes.scatter(places[:, 0], places[:, 1], s=DOT, c=colour, linewidths=0, alpha=0.9)
             first = [one.typical, *(head for head in one.heads if head is not one.typical)]
             named += [(*at[id(head)], head.label, theme.ink if alone else colour) for head in first]
-        taken: list[tuple[float, float, float]] = []
+        taken = [Spot(x - PAD, y, 2 * PAD) for x, y in at.values()]
         for x, y, label, colour in named:
-            spot = (x + PAD + 0.02, y - LINE / 2, self.pen.width(label))
-            dots = ((px - PAD, py - LINE / 2, 2 * PAD) for px, py in at.values() if px > x + 1e-9)
-            if all(apart(spot, other) for other in (*taken, *dots)):
+            free = (one for one in spots(x, y, self.pen.width(label))
+                    if one.left > 0 and one.left + one.width < self.width
+                    and all(one.apart(other) for other in taken))  # fmt: skip
+            spot = next(free, None)
+            if spot is not None:
                 taken.append(spot)
-                page.text(left + spot[0], top + y, label, POINTS, va="center", color=colour)
+                where = (left + spot.left, top + spot.middle)
+                page.text(*where, label, POINTS, va="center", color=colour)
 
 
-def apart(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
-    """Whether two labels (left, top, width) leave room between them."""
-    beside = one[0] + one[2] + PAD < other[0] or other[0] + other[2] + PAD < one[0]
-    return beside or abs(one[1] - other[1]) > LINE
+class Spot(NamedTuple):
+    """Where one line of text may stand (inches)."""
+
+    left: float
+    middle: float
+    width: float
+
+    def apart(self, other: Spot) -> bool:
+        """Whether there is room between the two."""
+        beside = (
+            self.left + self.width + GAP < other.left or other.left + other.width + GAP < self.left
+        )
+        return beside or abs(self.middle - other.middle) > LINE * CLOSE
+
+
+def spots(x: float, y: float, width: float) -> Iterator[Spot]:
+    """Where the name of a point may stand, the best first: right, left, above, below."""
+    yield Spot(x + PAD + 0.02, y, width)
+    yield Spot(x - PAD - 0.02 - width, y, width)
+    for middle in (y - LINE, y + LINE):
+        yield Spot(x - width / 2, middle, width)
+        yield Spot(x - PAD, middle, width)
+        yield Spot(x + PAD - width, middle, width)
 
 
 def colour_of(number: int, count: int) -> str:

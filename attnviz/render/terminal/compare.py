@@ -191,7 +191,7 @@ def matching(view: Contrast) -> Iterator[str]:
         first, second = view.unmatched
         yield (
             f"compared: the {unit} that both have in the same order; {first} of the first and "
-            f"{second} of the second are left out, and rows are shares of the rest. "
+            f"{second} of the second have no counterpart, and count together as one key. "
         )
     elif view.words:
         yield "compared: words, because the models cut them into different tokens. "

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from attnviz.views.head_grid import HeadGrid
-    from attnviz.views.patterns import Category, Head, Pattern
+    from attnviz.views.names import Category
+    from attnviz.views.patterns import Head, Pattern
 
 STYLES: dict[Category, str] = {
     "position": "blue",
@@ -37,9 +38,11 @@ PAINTS: dict[Category, RGB] = {
     "none": (60, 60, 60),
 }
 BLACK: RGB = (18, 18, 22)
-SHORT = {"first": "1st", "punct": "punc", "special": "spec"}
-LETTERS = {"prev": "p", "next": "n", "self": "s", "first": "1", "word": "w", "punct": ",",
-           "broad": "b", "mixed": "m", "none": "?", "special": "S"}  # fmt: skip
+SHORT = {"first": "1st", "punct": "punc", "special": "spec", "previous": "prev", "local": "near",
+         "induction": "ind", "duplicate": "dup", "alignment": "alig"}  # fmt: skip
+LETTERS = {"previous": "p", "next": "n", "self": "s", "first": "1", "word": "w", "punct": ",",
+           "broad": "b", "mixed": "m", "none": "?", "special": "S", "induction": "i",
+           "duplicate": "d", "alignment": "a", "local": "l"}  # fmt: skip
 TOO_MANY = 2000  # heads; then one half block each, where there is colour
 
 
@@ -83,6 +86,7 @@ def heading(grid: HeadGrid, canvas: Canvas, numbered: bool) -> list[Line]:
 def rungs(canvas: Canvas) -> list[Rung]:
     """The ways to write a head, the fullest first."""
     return [
+        Rung(13, lambda one, c: named(one, c, 9)),
         Rung(9, lambda one, c: named(one, c, 5)),
         Rung(8, lambda one, c: named(one, c, 4)),
         Rung(6, lambda one, c: name(one, c, 5)),

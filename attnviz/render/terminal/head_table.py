@@ -62,16 +62,13 @@ def does(one: RankedHead, canvas: Canvas) -> Iterator[tuple[str, str, str]]:
 
     A sink is called by the text of its key, where that is known, and is not named twice.
     """
-    pattern, names = one.head.pattern, names_of(one.head)
+    names = names_of(one.head)
     resting = any(name.name in ("special-token", "first-token") for name in names)
     for name, _, value in names:
         if name == "sink" and resting:
             continue
-        rule = BY_NAME[name]
-        text = rule.short or name
-        if pattern.category == "sink" and name in ("special-token", "sink"):
-            text = pattern.name
-        yield canvas.token(text, WORD), f"{value:.0%}" if rule.share else "", STYLES[rule.category]
+        rule, text = BY_NAME[name], canvas.token(one.head.called(name), WORD)
+        yield text, f"{value:.0%}" if rule.share else "", STYLES[rule.category]
 
 
 def fitting(said: Sequence[tuple[str, str, str]], room: int) -> str:
