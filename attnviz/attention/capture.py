@@ -144,7 +144,12 @@ class AttentionStack:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What the picture says of the model. `layers` and `heads` are those of the main stack."""
+    """What the picture says of the model.
+
+    `layers`, `heads` and `kv_heads` are those of the main stack: where there are fewer key-value
+    heads than heads (grouped-query attention), as many heads as it takes share each, in their
+    order. 0 stands for unknown.
+    """
 
     name: str
     architecture: str = ""
@@ -155,6 +160,7 @@ class ModelFacts:
     dtype: str = ""
     device: str = ""
     implementation: str = ""
+    kv_heads: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Decoder names first: of an encoder-decoder the stack of cross attention is the main one.
 LAYERS = ("decoder_layers", "num_decoder_layers", "num_hidden_layers", "num_layers", "n_layer")
+KV_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num")
 HEADS = ("decoder_attention_heads", "num_attention_heads", "num_heads", "n_head", "n_heads")
 
 
@@ -33,6 +34,7 @@ def describe(
         dtype=str(model.dtype).removeprefix("torch."),
         device=str(model.device),
         implementation=str(getattr(config, "_attn_implementation", None) or ""),
+        kv_heads=number(main, KV_HEADS),
     )
 
 

@@ -43,7 +43,7 @@ class HeadGroups:
     the same heads so that groups and near heads stand together; `points` float (heads, 2): a map
     of them, with the square roots of the distances as far as a plane can hold them. Heads of a
     group are at most THRESHOLD apart, by average linkage; `queries` are compared. `top` groups
-    are to be listed.
+    are to be listed. Every `share` heads of a layer read the keys of one key-value head.
     """
 
     stack: str
@@ -56,6 +56,22 @@ class HeadGroups:
     queries: int
     top: int | None = None
     several: bool = False
+    share: int = 1
+
+    @property
+    def sharing(self) -> tuple[float, float] | None:
+        """Mean distance of two heads with the same keys, and of others of one layer.
+
+        None where no two heads have the same keys, or all of a layer have.
+        """
+        layer = np.array([one.layer for one in self.heads])
+        keys = np.array([one.head // self.share for one in self.heads])
+        pair = np.triu(layer[:, None] == layer, 1)
+        same = pair & (keys[:, None] == keys)
+        others = pair & ~same
+        if self.share < 2 or not same.any() or not others.any():
+            return None
+        return float(self.distances[same].mean()), float(self.distances[others].mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +213,16 @@ def head_groups(
         queries=found.count,
         top=top,
         several=asked.several,
+        share=heads_per_key(asked),
     )
+
+
+def heads_per_key(asked: Request) -> int:
+    """How many heads of a layer share one key-value head; 1 where none do, or it is not known."""
+    facts = asked.capture.model
+    sizes = {asked.stack.by_layer[number].n_heads for number in asked.wanted}
+    known = facts.kv_heads and sizes == {facts.heads} and facts.heads % facts.kv_heads == 0
+    return facts.heads // facts.kv_heads if known else 1
 
 
 def like_head(asked: Request, head: tuple[int, int], top: int) -> LikeHead:

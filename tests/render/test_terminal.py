@@ -19,8 +19,10 @@ from attnviz.render.terminal.map_lines import index_line, label_width, row_label
 from attnviz.render.terminal.picture import print_view
 from attnviz.render.terminal.ramps import BLOCKS, LEVELS, RAMPS, colour, glyph, grey, luminance
 from attnviz.views.build import build
+from attnviz.views.compare import head_groups
 from attnviz.views.heatmap import State, heatmap
 from attnviz.views.look import Look
+from attnviz.views.request import request
 from tests.captures import FACTS, axis, capture, layer, translation
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -347,3 +349,13 @@ def test_the_strongest_heads_say_that_special_tokens_do_not_count():
 def test_a_model_named_like_its_architecture_is_named_once():
     held = replace(capture(), model=replace(FACTS, name="BertModel"))
     assert printed(build(held)).startswith("BertModel  3 layers × 4 heads")
+
+
+def test_heads_with_the_same_keys_are_told_apart():
+    made = replace(capture(), model=replace(FACTS, kv_heads=2))
+    asked = request(made, Selection(), Look())
+    text = printed(head_groups(asked))
+    assert re.search(
+        r"two heads of a layer  \S+ with the same keys \(every 2 heads\), \S+ others", text
+    )
+    assert "with the same keys" not in printed(head_groups(replace(asked, capture=capture())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -56,6 +57,19 @@ def test_distances_are_those_of_the_metric() -> None:
     )
     assert near.left_out == 7
     assert near.head.label == "L1H2"
+
+
+def test_heads_that_share_keys_are_marked() -> None:
+    made = capture()
+    grouped = dataclasses.replace(made, model=dataclasses.replace(FACTS, kv_heads=2))
+    found = head_groups(asked(grouped))
+    assert (head_groups(asked()).share, found.share) == (1, 2)
+    assert head_groups(asked()).sharing is None
+    same, others = found.sharing or (math.nan, math.nan)
+    layers = [found.distances[i : i + 4, i : i + 4] for i in (0, 4, 8)]
+    assert same == pytest.approx(np.mean([(one[0, 1] + one[2, 3]) / 2 for one in layers]))
+    assert others == pytest.approx(np.mean([one[:2, 2:].mean() for one in layers]))
+    assert head_groups(asked(grouped, "L0H0,L0H1")).sharing is None
 
 
 def test_points_keep_the_distances_of_three_heads() -> None:

@@ -70,6 +70,10 @@ def group_values(view: HeadGroups) -> dict[str, Any]:
             for head, (x, y) in zip(view.heads, view.points.tolist(), strict=True)
         ],
         "distances": numbers(view.distances),
+        "heads_per_key": view.share,
+        "sharing": dict(zip(("same_keys", "others"), map(number, view.sharing), strict=True))
+        if view.sharing
+        else None,
     }
 
 

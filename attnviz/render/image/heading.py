@@ -129,6 +129,10 @@ def compared(body: HeadGroups | DistanceMatrix | Contrast) -> Iterator[str]:
     if isinstance(body, HeadGroups):
         yield "colours = groups, grey = like no other"
         yield "the nearer, the more alike, as far as a plane can show it"
+        if body.sharing:
+            same, others = body.sharing
+            yield (f"heads of a layer are {same:.2f} apart where they share keys "
+                   f"(every {body.share}), else {others:.2f}")  # fmt: skip
     elif body.what == "heads":
         yield "in the order of their groups"
 

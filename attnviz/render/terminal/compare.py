@@ -75,6 +75,10 @@ def groups(view: HeadGroups, canvas: Canvas) -> Iterator[Line]:
     yield Line()
     nearest = [f"{one.label} {other.label} {short(far)}" for one, other, far in view.pairs]
     yield from canvas.prose([("nearest pairs  ", "dim"), ("   ".join(nearest), "")], 4)
+    if view.sharing:
+        same, others = view.sharing
+        how = f"{short(same)} with the same keys (every {view.share} heads), {short(others)} others"
+        yield from canvas.prose([("two heads of a layer  ", "dim"), (how, "")], 4)
 
 
 def group_lines(
