@@ -245,6 +245,19 @@ def resolve_tokens(spec: str, axis: Axis, option: str) -> list[int]:
     return list(found[number - 1])
 
 
+def require_one(spec: str, axis: Axis, option: str) -> None:
+    """Nothing. Raises SelectionError for a word that occurs several times, where one is meant."""
+    text = spec.strip()
+    match = PART.fullmatch(text)
+    found = [] if match is not None and _positions(match, axis) else occurrences(text, axis)
+    if len(found) > 1:
+        where = ", ".join(str(one[0]) for one in found[:8]) + (", …" if len(found) > 8 else "")
+        raise SelectionError(
+            f"{option} {text} could be any of {len(found)} tokens: {where}",
+            f"say which: {text}#1, {text}#2 or an index",
+        )
+
+
 def occurrences(word: str, axis: Axis) -> list[tuple[int, ...]]:
     """The positions of every occurrence of a word: as a whole word, or failing that as a token."""
     wanted = bare(word)

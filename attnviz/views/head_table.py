@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.attention.selection import require_one
 from attnviz.attention.words import joined_label
 from attnviz.errors import SelectionError
 from attnviz.views.look import Look
@@ -79,6 +80,8 @@ def head_table(
         names = [selection.stack] if selection.stack or edge else list(capture.stacks)
         for name in names:
             asked = request(capture, replace(selection, stack=name), Look())
+            if edge:
+                require_ends(asked)
             words = words or (edge_words(asked) if edge else "")
             for head in with_edges(asked, edge):
                 seen.setdefault((asked.stack.name, head.layer, head.head), []).append(head)
@@ -127,6 +130,13 @@ def averaged(stack: str, heads: Sequence[Head]) -> RankedHead:
     weak = frozenset.intersection(*(one.weak for one in heads))
     texts = most_common(one.texts for one in heads)
     return RankedHead(stack, replace(heads[0], scores=means, weak=weak, texts=texts), spread)
+
+
+def require_ends(asked: Request) -> None:
+    """Nothing. Raises SelectionError where a word could be several queries or keys."""
+    layer = asked.stack.by_layer[next(iter(asked.wanted))]
+    require_one(asked.selection.query or "", layer.queries, "--query")
+    require_one(asked.selection.key or "", layer.keys, "--key")
 
 
 def with_edges(asked: Request, edge: bool) -> list[Head]:

@@ -66,6 +66,15 @@ def test_an_edge_of_a_pooled_capture_may_be_unknown() -> None:
     assert math.isnan(values[-1]), "unknown weights come last"
 
 
+def test_an_edge_needs_one_token_at_each_end() -> None:
+    found = capture([*WORDS[:3], "cat", *WORDS[3:]])
+    with pytest.raises(SelectionError, match="--key cat could be any of 2 tokens: 2, 3") as error:
+        head_table([found], Selection.parse(query="mat", key="cat"))
+    assert "cat#2" in error.value.hint
+    for key, words in (("cat#2", "mat → cat"), ("3", "mat → cat"), ("-1", "mat → [SEP]")):
+        assert head_table([found], Selection.parse(query="mat", key=key)).edge == words
+
+
 def test_one_end_is_no_edge() -> None:
     for selection in (Selection.parse(query="mat"), Selection.parse(key="cat")):
         with pytest.raises(SelectionError, match="two ends"):
