@@ -118,6 +118,9 @@ def read(request: Request, place: torch.device, number_format: torch.dtype | str
     """Config, tokenizer and weights, read once each."""
     from transformers import AutoConfig
 
+    from attnviz.mechanisms.recurrent import register
+
+    register()
     where = request.source.path_or_id
     config = AutoConfig.from_pretrained(where, **request.options)
     tokenizer = load_tokenizer(where, config, request.options)

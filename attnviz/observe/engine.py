@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Accumulator, Observer
     from attnviz.observe.source import MapSource
+    from attnviz.observe.walk import Running
 
 Wanted = Callable[[str, int, int], Sequence[int]]
 
@@ -86,6 +87,35 @@ class Observation:
         return {name: AttentionStack(name, by_layer) for name, by_layer in found.items()}
 
 
+@dataclass
+class Rows:
+    """Maps of one query each by one module under one call of its parent: parts of one map.
+
+    A recurrent decoder attends anew at every step; its steps are the rows. `shape` is that of one
+    part, (heads, 1, keys).
+    """
+
+    running: Running
+    shape: tuple[int, int, int]
+    parts: list[torch.Tensor] = field(default_factory=list)
+    leaks: bool = False
+
+    def add(self, maps: MapSource) -> None:
+        """Nothing; the map is the next row."""
+        heads = range(maps.heads)
+        row = [maps.rows(example, heads, 0, 1) for example in range(maps.examples)]
+        self.parts.append(torch.stack(row))  # (examples, heads, 1, keys)
+        self.leaks |= maps.leaks
+
+    def fit(self, lengths: set[int]) -> bool:
+        """Whether the rows make one map over a sequence of one of these lengths."""
+        return len(self.parts) in lengths and len({part.shape for part in self.parts}) == 1
+
+    def joined(self) -> TensorSource:
+        """The rows as one map."""
+        return TensorSource(torch.cat(self.parts, dim=2), leaks=self.leaks)
+
+
 class Recorder:
     """Turns the calls that the taps see into layers (see Watcher)."""
 
@@ -107,6 +137,7 @@ class Recorder:
         self.layers: list[Layer] = []
         self.hidden: dict[str, tuple[int, ...]] = {}
         self._by_caller: dict[tuple[str, int], Layer] = {}
+        self._rows: dict[tuple[str, int], Rows] = {}
 
     @property
     def lengths(self) -> set[int]:
@@ -129,9 +160,26 @@ class Recorder:
                 again = last_row(source(), known.kept[0].heads)
                 known.parts += not torch.equal(again, known.last_row)
             return
-        if not self._spans_sequences(shape):
+        if shape[1] == 1 and self.steps > 1:
+            rows = self._rows.setdefault((running.path, running.caller), Rows(running, shape))
+            with torch._C.DisableTorchFunction():
+                rows.add(source())
+        elif self._spans_sequences(shape):
+            self._record(running, source, shape)
+        else:
             self.hidden.setdefault(pattern_of(running.path)[0], shape)
-            return
+
+    def finish(self) -> None:
+        """Place the maps whose rows came one by one; where they make no map, say so."""
+        for rows in self._rows.values():
+            if rows.fit(self.lengths):
+                self._record(rows.running, rows.joined, rows.shape)
+            else:
+                self.hidden.setdefault(pattern_of(rows.running.path)[0], rows.shape)
+
+    def _record(
+        self, running: Running, source: Callable[[], MapSource], shape: tuple[int, int, int]
+    ) -> None:
         heads, _, keys = shape
         crosses = running.crosses and keys != self.merged_keys
         layer = Layer(self.places.place(running.path, crosses=crosses), heads)
@@ -162,6 +210,11 @@ class Recorder:
         running = self.walk.current()
         if running is not None and set(shape[1:-1]) & set(self.walk.head_counts()):
             self.hidden.setdefault(pattern_of(running.path)[0], shape)
+
+    @property
+    def steps(self) -> int:
+        """How many queries the decoder has, or where there is none the only stack."""
+        return len((self.targets or self.sources)[0])
 
     @property
     def merged_keys(self) -> int:
@@ -291,6 +344,7 @@ def observe(
         stack.enter_context(interface_tap(recorder))
         stack.enter_context(FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths))
         outputs = model(**tensors)
+        recorder.finish()
     if not recorder.layers:
         raise CaptureError(
             f"no attention was seen in {type(model).__name__}",
