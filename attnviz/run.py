@@ -13,6 +13,7 @@ from attnviz.inputs.text import Text
 from attnviz.metrics.alignment import Alignment
 from attnviz.metrics.scores import Content, Masses
 from attnviz.metrics.targets import Targets
+from attnviz.metrics.values import ValueWeighted
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
@@ -156,7 +157,7 @@ class Keeper:
         self.used += size if whole else 0
         small: list[Observer] = [PooledMaps(self.plan.side), TopKeys(self.plan.top)]
         maps: list[Observer] = [WholeMaps()] if whole else small
-        return [*maps, SelfCheck(), Masses(), Content(), Targets(), Alignment()]
+        return [*maps, SelfCheck(), Masses(), Content(), Targets(), Alignment(), ValueWeighted()]
 
     @property
     def notes(self) -> tuple[str, ...]:

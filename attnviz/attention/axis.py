@@ -74,9 +74,26 @@ class Axis:
         )
 
     @cached_property
+    def repeats(self) -> int:
+        """How many tokens, special ones and padding aside, have an earlier copy."""
+        ids = zip(self.ids, self.special, self.padding, strict=True)
+        plain = [i for i, special, padding in ids if i >= 0 and not special and not padding]
+        return len(plain) - len(set(plain))
+
+    @cached_property
     def first(self) -> int:
         """The first position that is not padding (0 when all are)."""
         return next((i for i, padded in enumerate(self.padding) if not padded), 0)
+
+    def counted(self, causal: bool) -> tuple[bool, ...]:
+        """Which of these queries means run over: not padding, not special (unless all are), and in
+        causal stacks not the first one, whose row is always 1, 0, 0, … (METRICS.md section 0).
+        """
+        real = [not padded for padded in self.padding]
+        late = [not (causal and i == self.first and sum(real) > 1) for i in range(len(self))]
+        plain = (real[i] and late[i] and not self.special[i] for i in range(len(self)))
+        found = tuple(plain)
+        return found if any(found) else tuple(real)
 
     def take(self, indices: Sequence[int]) -> Axis:
         """The axis with only these positions, in this order."""

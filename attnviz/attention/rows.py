@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
 
 
+NORM = "score.norm"  # stands only where the output projection was proven to be the one
+
+
+class Values(Protocol):
+    """The values behind the keys of one site."""
+
+    def lengths(self) -> torch.Tensor:
+        """float32 (heads, keys): ‖v‖ of every key, as each observed head uses it."""
+
+    def written(self) -> torch.Tensor | None:
+        """float32 (heads, keys): ‖v W_O‖, the head's part of the output projection; or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """One invocation of one attention module on one example of the batch.
@@ -22,7 +35,8 @@ class Site:
     `path` is the module's name in the model, `order` its place among the invocations of its
     stack, `heads` the observed query heads out of `n_heads`. `causal` is true when no query may
     look at a later key; `leaks` when rows may sum to less than 1, because the model has learned
-    sinks; `rounding` is how far a row sum may be off in the model's precision.
+    sinks; `rounding` is how far a row sum may be off in the model's precision. `values` is None
+    where only the weights were seen.
     """
 
     stack: str
@@ -38,6 +52,7 @@ class Site:
     causal: bool
     leaks: bool = False
     rounding: float = 1e-4
+    values: Values | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,18 @@ class RowBlock:
 
     def column_sums(self, rows: torch.Tensor) -> torch.Tensor:
         """float32 (heads, width): what each key gets of the rows where `rows`, bool, is true."""
-        return self._column_sums if bool(rows.all()) else self.weights[:, rows].sum(dim=1)
+        if bool(rows.all()):
+            return self._column_sums
+        for known, sums in self._sums_of_rows:
+            if bool((known == rows).all()):
+                return sums
+        found = self.weights[:, rows].sum(dim=1)
+        self._sums_of_rows.append((rows, found))
+        return found
+
+    @cached_property
+    def _sums_of_rows(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        return []
 
 
 class Accumulator(Protocol):

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import replace
+from inspect import cleandoc
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
 from attnviz.cli.ranking import Ranking
+from attnviz.cli.scores import listing
 from attnviz.cli.show import check_output, chosen_form
-from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.cli.source import LoadRequest, Source, captures, probed
 from attnviz.cli.template import STDOUT, Template
 from attnviz.errors import UsageError
+from attnviz.metrics.about import SCORES
+
+if TYPE_CHECKING:
+    from attnviz.attention.selection import Selection
+
+DRAWS = "draws of repeated random tokens"
 
 
 def heads(
@@ -28,6 +37,7 @@ def heads(
     target: o.Target = None,
     file: o.File = None,
     texts: o.Texts = None,
+    probe: o.Probe = None,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
     layer: o.Layer = None,
@@ -57,7 +67,8 @@ def heads(
 
     Sorted by content, the attention to particular words, or by another score;
     with --query and --key by the weight of that edge. With --texts, scores are
-    means over all texts.
+    means over all texts. --probe finds the heads of a language model that look
+    for what followed an earlier copy of a token.
 
     Examples:
 
@@ -68,19 +79,55 @@ def heads(
       attnviz heads --texts sample:text/sentences --sort previous --top 5
 
       attnviz heads run.safetensors --sort entropy --view matrix
+
+      attnviz heads --probe repeated-tokens -m gpt2
     """
     from attnviz.attention.selection import Selection
+    from attnviz.views.matrix import EDGE, check_score
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
     talk = Talk(quiet)
     source = Source(text, file, texts, pair, target)
-    source.check()
+    if probe is None:
+        source.check()
+    else:
+        check_probe(source, selection)
+    if sort is not None and source.saved is None:
+        check_score(sort, (*SCORES, EDGE))
     form = chosen_form(json_, format_)
     template = Template(output or STDOUT)
     check_output(template, form, several=False)
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not scores", "attnviz export")
     request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
-    found = captures(source, request, selection, talk, memory, bos, truncate)
     ranking = Ranking(selection, sort, kind, top, view, form, width, color, ascii_)
+    if probe is None:
+        found = captures(source, request, selection, talk, memory, bos, truncate)
+    else:
+        from attnviz.probe import PREFIX_MATCHING
+
+        found = probed(request, selection, talk, memory, bos)
+        ranking = replace(ranking, sort=sort or PREFIX_MATCHING, over=DRAWS)
     ranking(found, template)
+
+
+# The list of scores is written by the table that says what each means.
+heads.__doc__ = f"{cleandoc(heads.__doc__ or '')}\n\n{listing()}"
+
+
+def check_probe(source: Source, selection: Selection) -> None:
+    """Nothing. Raises UsageError when something is asked of a text, which a probe has not."""
+    if source.saved is not None:
+        raise UsageError("--probe runs a model: a saved capture has none", "give -m MODEL")
+    given = {
+        "TEXT": source.text,
+        "--file": source.file,
+        "--texts": source.texts,
+        "--pair": source.pair,
+        "--target": source.target,
+        "--query": selection.query,
+        "--key": selection.key,
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"{name} and --probe exclude each other", "the probe is the input")

@@ -360,7 +360,7 @@ ExportFile = Annotated[
 Sort = Annotated[
     str | None,
     typer.Option(
-        help="The score to sort by: content, previous, entropy, … Default: content.",
+        help="The score to sort by, one of those above. Default: content.",
         rich_help_panel=VIEW,
         metavar="SCORE",
     ),
@@ -368,8 +368,18 @@ Sort = Annotated[
 Kind = Annotated[
     str | None,
     typer.Option(
-        help="Only heads that do this: previous, next, self, first, word, punct, broad, …",
+        help="Only heads of this name: alignment, induction, duplicate, previous, next, self, "
+        "special, first, word, punct, local, sink, broad or mixed.",
         rich_help_panel=VIEW,
+        metavar="NAME",
+    ),
+]
+Probe = Annotated[
+    Literal["repeated-tokens"] | None,
+    typer.Option(
+        help="In place of a text: random tokens, repeated, in 5 draws. Scores prefix_matching and "
+        "sorts by it.",
+        rich_help_panel=INPUT,
         metavar="NAME",
     ),
 ]

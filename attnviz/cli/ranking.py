@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranking:
-    """What is ranked, by what, and how it is shown."""
+    """What is ranked, by what, and how it is shown; `over` says what means run over."""
 
     selection: Selection
     sort: str | None
@@ -36,6 +36,7 @@ class Ranking:
     width: int | None
     color: Literal["auto", "always", "never"]
     ascii: bool
+    over: str = "texts"
 
     def __call__(self, captures: Iterable[Capture], template: Template) -> None:
         """Print the ranking of the captures, or write it to the file."""
@@ -51,9 +52,8 @@ class Ranking:
 
         kind = template.suffix if template.text != STDOUT else ""
         whole = kind in IMAGES or self.view == "matrix"
-        table = head_table(
-            noted(), self.selection, self.sort, self.kind, None if whole else self.top
-        )
+        top = None if whole else self.top
+        table = head_table(noted(), self.selection, self.sort, self.kind, top, self.over)
         facts, notes = runs[0]
         path = template.path(model=facts.model.name)
         if kind in IMAGES:
@@ -63,7 +63,8 @@ class Ranking:
         part = table_matrix(table) if self.view == "matrix" else table
         stream = io.StringIO() if kind else sys.stdout
         if form == "table":
-            facts = replace(facts, texts=table.texts)
+            if self.over == "texts":
+                facts = replace(facts, texts=table.texts)
             self.draw(FirstScreen(facts, None, (part,), notes if len(runs) == 1 else ()), stream)
         else:
             self.write(table, form, stream)
@@ -94,7 +95,7 @@ class Ranking:
         from attnviz.views.figure import FigureContent
         from attnviz.views.head_table import table_matrix
 
-        notes = (f"means over {table.texts:,} texts",) if table.texts > 1 else ()
+        notes = (f"means over {table.texts:,} {table.over}",) if table.texts > 1 else ()
         content = FigureContent(facts.model, table_matrix(table), notes)
         data = draw(content, ImageStyle()).to_bytes(path.suffix.removeprefix("."))
         write_file(path, lambda file: file.write(data))

@@ -113,14 +113,18 @@ def captures(
     memory: str | None,
     bos: bool | None,
     truncate: bool,
+    also: Source | None = None,
 ) -> Iterator[Capture]:
-    """The capture of every text, with the model loaded once; or the one that was saved."""
+    """The capture of every text, with the model loaded once; or the one that was saved.
+
+    The texts of `also` follow those of the source.
+    """
     if source.saved is not None:
         yield open_saved(source.saved, request.name)
         return
     if source.hint:
         talk.hint(source.hint)
-    texts = list(source.read())
+    texts = [*source.read(), *(also.read() if also is not None else ())]
     loaded = request.load(talk)
     from attnviz.inputs.encode import encode_batch
     from attnviz.run import run
@@ -130,6 +134,21 @@ def captures(
         with talk.progress(f"run {len(inputs.sources[0])} tokens"):
             found = run(loaded, inputs, selection, memory)[0]
         yield found
+
+
+def probed(
+    request: LoadRequest,
+    selection: Selection,
+    talk: Talk,
+    memory: str | None,
+    bos: bool | None,
+) -> Iterator[Capture]:
+    """The captures of repeated random tokens."""
+    loaded = request.load(talk)
+    from attnviz.probe import on_repeated_tokens
+
+    with talk.progress("run repeated tokens"):
+        yield from on_repeated_tokens(loaded, selection, memory, bos)
 
 
 def open_saved(path: str, model: str | None) -> Capture:

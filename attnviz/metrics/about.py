@@ -69,6 +69,14 @@ SCORES: dict[str, Score] = {
             "copies / keys",
             "2.3",
         ),
+        Score(
+            "prefix_matching",
+            "induction on repeated random tokens, by --probe",
+            0,
+            1,
+            "copies / keys",
+            "2.4",
+        ),
         Score("sink", "mean share of the most looked-at key", 0, 1, EVEN, "2.7"),
         Score("local", "share on keys less than 4 tokens away", 0, 1, "up to 7 / keys", "2.9"),
         Score(
@@ -89,5 +97,21 @@ SCORES: dict[str, Score] = {
         ),
         Score("coverage", "how much of the source is looked at in all", 0, 1, "1", "5"),
         Score("sharpness", "how narrowly a target token aims at the source", 0, 1, "0", "5"),
+        Score(
+            "value_weighted",
+            "attention times the length of each value, the longest: 1",
+            0,
+            1,
+            "mean length / longest",
+            "3.3",
+        ),
+        Score(
+            "norm",
+            "attention times the length of what each key writes",
+            0,
+            math.inf,
+            "mean length",
+            "3.3",
+        ),
     )
 }

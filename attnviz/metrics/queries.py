@@ -18,8 +18,7 @@ class Queries:
     """The queries and keys of one site, as masks on the model's device.
 
     `real`: bool (queries,), not padding. `counted`: bool (queries,), the queries that means run
-    over: real, not special (unless all are), and in causal stacks not the first real one, whose
-    row is always 1, 0, 0, … (METRICS.md section 0, rule 4). `real_keys`: bool (keys,).
+    over (see Axis.counted). `real_keys`: bool (keys,).
     `first`: the first key that is not padding. `special`, `punctuation`: bool (keys,).
     """
 
@@ -38,15 +37,9 @@ class Queries:
             return torch.tensor(values, dtype=torch.bool, device=device)
 
         queries, keys = site.queries, site.keys
-        real = ~mask(queries.padding)
-        counted = real & ~mask(queries.special)
-        if site.causal and int(real.sum()) > 1:
-            counted[queries.first] = False
-        if not bool(counted.any()):
-            counted = real
         return Queries(
-            real=real,
-            counted=counted,
+            real=~mask(queries.padding),
+            counted=mask(queries.counted(site.causal)),
             real_keys=~mask(keys.padding),
             special=mask(keys.special),
             punctuation=mask(keys.punctuation),

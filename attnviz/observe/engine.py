@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,14 @@ from torch import nn
 
 from attnviz.attention.axis import fitted, joined, slots
 from attnviz.attention.capture import AttentionStack, LayerAttention
-from attnviz.attention.rows import RowBlock, Site
+from attnviz.attention.rows import NORM, RowBlock, Site
 from attnviz.errors import CaptureError
 from attnviz.observe.function_tap import FunctionTap
 from attnviz.observe.interface_tap import interface_tap
 from attnviz.observe.places import MODALITIES, Place, Places, pattern_of
 from attnviz.observe.plan import block_rows
 from attnviz.observe.source import TensorSource
+from attnviz.observe.values import Proof, values_behind
 from attnviz.observe.walk import ModuleWalk
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.rows import Accumulator, Observer
+    from attnviz.attention.rows import Accumulator, Observer, Values
     from attnviz.observe.source import MapSource
     from attnviz.observe.walk import Running
 
@@ -44,7 +46,7 @@ class Layer:
 
     `parts` counts the different maps computed under one call of the parent module: CANINE attends
     chunk by chunk. A call that repeats the map does not count: DiffLlama attends twice with the
-    same queries and keys, once for each half of the values.
+    same queries and keys, once for each half of the values. `proof` tells of its output projection.
     """
 
     place: Place
@@ -52,6 +54,7 @@ class Layer:
     parts: int = 1
     kept: list[LayerAttention] = field(default_factory=list)
     last_row: torch.Tensor | None = None
+    proof: Proof | None = None
 
 
 @dataclass
@@ -138,6 +141,7 @@ class Recorder:
         self.hidden: dict[str, tuple[int, ...]] = {}
         self._by_caller: dict[tuple[str, int], Layer] = {}
         self._rows: dict[tuple[str, int], Rows] = {}
+        self.watching = ExitStack()
 
     @property
     def lengths(self) -> set[int]:
@@ -188,12 +192,32 @@ class Recorder:
         picked = tuple(self.wanted(layer.place.role, layer.place.layer, heads))
         if picked:
             with torch._C.DisableTorchFunction():  # thousands of our own calls, none to be seen
-                maps = source()
-                if isinstance(maps, TensorSource):
-                    maps.padding = self._padding(layer.place.role, maps)
-                layer.last_row = last_row(maps, picked)
-                examples = range(maps.examples)
-                layer.kept = [self._keep(layer.place, maps, one, picked) for one in examples]
+                self._reduce(layer, source(), picked, self.walk.around(running))
+
+    def _reduce(
+        self, layer: Layer, maps: MapSource, heads: tuple[int, ...], modules: list[nn.Module]
+    ) -> None:
+        """Keep what the observers want, and look whether the output projection gets these heads."""
+        if isinstance(maps, TensorSource):
+            maps.padding = self._padding(layer.place.role, maps)
+        layer.last_row = last_row(maps, heads)
+        values, projection = values_behind(maps, heads, modules)
+        layer.kept = [
+            self._keep(layer.place, maps, example, heads, one) for example, one in enumerate(values)
+        ]
+        if values[0] is not None and projection is not None:
+            mixed = values[0].mixed(layer.last_row[:, 0])
+            layer.proof = Proof(mixed, heads, maps.heads, max(1e-3, 2 * self.rounding))
+            self.watching.callback(layer.proof.watch(projection))
+
+    def take_back(self) -> None:
+        """Blank the scores that rest on a projection which got something else."""
+        for layer in self.layers:
+            if layer.proof is None or layer.proof.holds:
+                continue
+            for one in layer.kept:
+                if NORM in one.kept:
+                    one.kept[NORM].fill(math.nan)
 
     def _spans_sequences(self, shape: tuple[int, int, int]) -> bool:
         """Whether these are the sizes of a map over a sequence, perhaps pooled or with slots.
@@ -222,7 +246,12 @@ class Recorder:
         return len(self.sources[0]) + len(self.targets[0]) if self.targets else -1
 
     def _keep(
-        self, place: Place, maps: MapSource, example: int, heads: tuple[int, ...]
+        self,
+        place: Place,
+        maps: MapSource,
+        example: int,
+        heads: tuple[int, ...],
+        values: Values | None,
     ) -> LayerAttention:
         queries, keys = self._axes(place.role, maps, example)
         site = Site(
@@ -239,6 +268,7 @@ class Recorder:
             causal=maps.causal,
             leaks=maps.leaks,
             rounding=self.rounding,
+            values=values,
         )
         kept = stream(site, maps, self.observers(site))
         allowed = kept.pop("allowed", None)
@@ -343,8 +373,10 @@ def observe(
         stack.enter_context(recorder.walk.watch())
         stack.enter_context(interface_tap(recorder))
         stack.enter_context(FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths))
+        stack.enter_context(recorder.watching)
         outputs = model(**tensors)
         recorder.finish()
+    recorder.take_back()
     if not recorder.layers:
         raise CaptureError(
             f"no attention was seen in {type(model).__name__}",

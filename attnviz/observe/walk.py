@@ -60,6 +60,11 @@ class ModuleWalk:
             return self.stack[-1] if self.stack else None
         return next((one for one in reversed(self.stack) if one.module is module), None)
 
+    def around(self, running: Running) -> list[nn.Module]:
+        """The module of a running call, and the one that called it."""
+        place = self.stack.index(running)
+        return [one.module for one in reversed(self.stack[max(0, place - 1) : place + 1])]
+
     def head_counts(self) -> Iterator[int]:
         """The numbers of heads that the running modules and their configs tell of."""
         for running in reversed(self.stack):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 from attnviz.errors import SelectionError
 from attnviz.views.arcs import LEAST, Arcs, arcs
 from attnviz.views.choice import choose
+from attnviz.views.compare import DistanceMatrix, HeadGroups
+from attnviz.views.contrast import Contrast
 from attnviz.views.head_screen import HeadMaps, HeadScreen, head_maps, head_screen
 from attnviz.views.matrix import SCORE, HeadMatrix, head_matrix
 from attnviz.views.request import request
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from attnviz.views.look import Look
 
 FigureView = Literal["auto", "heatmap", "grid", "arcs", "matrix"]
-ImageBody = HeadScreen | HeadMaps | Arcs | HeadMatrix
+ImageBody = HeadScreen | HeadMaps | Arcs | HeadMatrix | HeadGroups | DistanceMatrix | Contrast
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +52,18 @@ def figure_content(
     pairs, stack = asked.pairs, asked.stack
     if view == "auto":
         view = "heatmap" if len(pairs) == 1 else "grid"
-    picked = choose(asked.heads)
-    if picked is None:
-        raise SelectionError("there is no head to show")
-    if view == "arcs" and not selection.names_heads:
-        pairs = [(picked.head.layer, picked.head.head)]
     body: ImageBody
-    if view == "heatmap":
+    if view == "grid":
+        body = head_maps(stack, pairs, look, asked.rows, asked.several, most)
+    elif view == "matrix":
+        body = head_matrix(stack, asked.wanted, score, asked.several)
+    elif (picked := choose(asked.heads)) is None:
+        raise SelectionError("there is no head to show")
+    elif view == "heatmap":
         reason = picked.reason if len(pairs) > 1 else ""
         body = head_screen(stack, picked.head, look, asked.rows, reason, "map", asked.several)
-    elif view == "grid":
-        body = head_maps(stack, pairs, look, asked.rows, asked.several, most)
-    elif view == "arcs":
-        body = arcs(stack, pairs, look, asked.rows, least, asked.several)
     else:
-        body = head_matrix(stack, asked.wanted, score, asked.several)
+        wanted = pairs if selection.names_heads else [(picked.head.layer, picked.head.head)]
+        body = arcs(stack, wanted, look, asked.rows, least, asked.several)
     failed = tuple(check for check in capture.checks if check.ok is False)
     return FigureContent(capture.model, body, capture.notes, failed)

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture, Check, ModelFacts, Prediction
+    from attnviz.views.compare import DistanceMatrix, HeadGroups, LikeHead, SideBySide
+    from attnviz.views.contrast import Contrast
     from attnviz.views.head_grid import HeadGrid
     from attnviz.views.head_screen import HeadMaps, HeadScreen
     from attnviz.views.head_table import HeadTable
     from attnviz.views.matrix import HeadMatrix
     from attnviz.views.query_grid import QueryGrid
 
-    Body = HeadGrid | HeadScreen | HeadMaps | QueryGrid | HeadTable | HeadMatrix
+    Comparison = HeadGroups | LikeHead | SideBySide | DistanceMatrix | Contrast
+    Body = HeadGrid | HeadScreen | HeadMaps | QueryGrid | HeadTable | HeadMatrix | Comparison
 
 
 @dataclass(frozen=True, slots=True)

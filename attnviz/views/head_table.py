@@ -13,8 +13,8 @@ import numpy as np
 from attnviz.attention.words import joined_label
 from attnviz.errors import SelectionError
 from attnviz.views.look import Look
-from attnviz.views.matrix import SCORE, HeadMatrix, check_score
-from attnviz.views.patterns import POSITIONS, Head, Pattern
+from attnviz.views.matrix import EDGE, SCORE, HeadMatrix, check_score
+from attnviz.views.names import answers_to, kinds_of
 from attnviz.views.query_grid import row_weights
 from attnviz.views.request import request
 
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
+    from attnviz.views.patterns import Head, Pattern
     from attnviz.views.request import Request
-
-EDGE = "edge"  # the weight of one query on one key, sorted by like a score
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,9 @@ class RankedHead:
 class HeadTable:
     """The heads sorted by `sort`, largest first. `scores` names all that some head has.
 
-    `left_out` counts the heads below the last row, `texts` the texts that means are over. `edge`
-    says which query and key the score `edge` is about, empty when none was asked for. `several`
-    tells that the rows are from more than one stack.
+    `left_out` counts the heads below the last row, `texts` the texts that means are over, or what
+    `over` calls them. `edge` says which query and key the score `edge` is about, empty when none
+    was asked for. `several` tells that the rows are from more than one stack.
     """
 
     sort: str
@@ -53,6 +52,7 @@ class HeadTable:
     texts: int = 1
     edge: str = ""
     several: bool = False
+    over: str = "texts"
 
 
 def head_table(
@@ -61,11 +61,12 @@ def head_table(
     sort: str | None = None,
     kind: str | None = None,
     top: int | None = None,
+    over: str = "texts",
 ) -> HeadTable:
     """The wanted heads of every stack (or of the one named), sorted; scores are means over texts.
 
     `--query` and `--key` together add the score `edge`, by which it is sorted unless `sort` says
-    otherwise. `kind` keeps the heads of one pattern or category. Captures are read one by one.
+    otherwise. `kind` keeps the heads of one name (see `names`). Captures are read one by one.
     Raises SelectionError.
     """
     edge = selection.query is not None and selection.key is not None
@@ -97,6 +98,7 @@ def head_table(
         texts=texts,
         edge=words,
         several=len({one.stack for one in found}) > 1,
+        over=over,
     )
 
 
@@ -123,7 +125,8 @@ def averaged(stack: str, heads: Sequence[Head]) -> RankedHead:
         means = {name: float(np.nanmean(some)) for name, some in values.items()}
         spread = {name: float(np.nanstd(some)) for name, some in values.items()}
     pattern = common_pattern([one.pattern for one in heads])
-    return RankedHead(stack, replace(heads[0], scores=means, pattern=pattern), spread)
+    weak = frozenset.intersection(*(one.weak for one in heads))
+    return RankedHead(stack, replace(heads[0], scores=means, pattern=pattern, weak=weak), spread)
 
 
 def with_edges(asked: Request, edge: bool) -> list[Head]:
@@ -147,16 +150,11 @@ def common_pattern(patterns: Sequence[Pattern]) -> Pattern:
 
 
 def of_kind(found: Sequence[RankedHead], kind: str) -> list[RankedHead]:
-    """The heads whose pattern or category is called so. Raises SelectionError when none is."""
-    name = POSITIONS.get(kind, kind).strip("[]<>").lower()
-    kept = [
-        one
-        for one in found
-        if name in (one.head.pattern.name.strip(" []<>").lower(), one.head.pattern.category)
-    ]
+    """The heads that one of their names calls so. Raises SelectionError when there is none."""
+    kept = [one for one in found if answers_to(one.head, kind)]
     if not kept:
-        there = sorted({one.head.pattern.name.strip() for one in found})
-        raise SelectionError(f"no head is of the kind {kind}", f"there are {', '.join(there)}")
+        there = ", ".join(kinds_of(one.head for one in found))
+        raise SelectionError(f"no head is of the kind {kind}", f"there are {there}")
     return kept
 
 

@@ -43,7 +43,7 @@ class Heatmap:
     drawn off the colour scale. `vmax` is the largest value in the others. `pooled` names what a
     cell of several positions holds, empty when every cell is one. `notes` state what was left
     out or changed; `hidden` names what the look and the selection left out, `left_out` the share
-    of the attention that went with it.
+    of the attention that went with it. `measure` is what the values are.
     """
 
     values: np.ndarray
@@ -60,6 +60,7 @@ class Heatmap:
     notes: tuple[str, ...] = ()
     hidden: str = ""
     left_out: float = 0.0
+    measure: str = "attention weight"
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -184,11 +185,14 @@ def renormalized(one: Heatmap) -> Heatmap:
 
 
 def largest(one: Heatmap) -> float:
-    """The largest value off the sink columns, or of all when there are no others."""
+    """The largest value off the sink columns, or of all when there are no others; of signed
+    ones the largest size.
+    """
     known = one.states <= State.ZERO
     if one.sinks.any() and not one.sinks.all():
         known &= ~one.sinks
-    return float(one.values.max(initial=0.0, where=known))
+    values = np.abs(one.values) if one.scale == "signed" else one.values
+    return float(values.max(initial=0.0, where=known))
 
 
 def _left_out(full: Heatmap, part: Heatmap, rows: Sequence[int]) -> float:

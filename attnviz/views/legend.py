@@ -32,8 +32,10 @@ def pooled_words(maps: Sequence[Heatmap]) -> str:
     pooled = [one for one in maps if one.pooled]
     if not pooled:
         return ""
-    rows = max(b - a for one in pooled for a, b in one.rows)
-    columns = max(b - a for one in pooled for a, b in one.columns)
+    rows = max(b - a for spans in {one.rows for one in pooled} for a, b in spans)
+    columns = max(b - a for spans in {one.columns for one in pooled} for a, b in spans)
+    if maps[0].measure == "distance":
+        return f"a cell is up to {rows} × {columns} distances (their mean)"
     queries = "query" if rows == 1 else "queries"
     size = f"a cell is up to {rows} {queries} × {columns} key{'s' if columns > 1 else ''}"
     how = " or ".join(POOLED[kind] for kind in POOLED if any(kind == one.pooled for one in pooled))

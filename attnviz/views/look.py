@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Scale = Literal["linear", "sqrt", "log", "row", "rank"]
+Scale = Literal["linear", "sqrt", "log", "row", "rank", "signed"]
 Reduce = Literal["mass", "mean", "max"]
 
 
@@ -13,6 +13,7 @@ Reduce = Literal["mass", "mean", "max"]
 class Look:
     """How the numbers are turned into a picture, as the options of the same names say.
 
+    `scale` is `signed` for differences: from minus to plus the largest, with 0 in the middle.
     `reduce` says how cells become one where a map is pooled (METRICS.md 8.4): `mass` is the
     attention that a query gives to all pooled keys together, averaged over the pooled queries, so
     that rows still sum to 1; `mean` the mean of the cells that the mask allows; `max` the largest.

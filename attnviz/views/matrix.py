@@ -10,11 +10,16 @@ import numpy as np
 from attnviz.errors import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from attnviz.attention.capture import AttentionStack
 
 SCORE = "content"
+EDGE = "edge"  # the weight of one query on one key, sorted by like a score
+NEEDS = {
+    EDGE: "an edge is named by --query and --key",
+    "prefix_matching": "it takes a run of its own: attnviz heads --probe repeated-tokens -m MODEL",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,10 @@ def head_matrix(
     return HeadMatrix(stack.name, score, tuple(wanted), tuple(heads), values, several)
 
 
-def check_score(score: str, names: Sequence[str]) -> None:
+def check_score(score: str, names: Iterable[str]) -> None:
     """Nothing. Raises SelectionError when no score has this name."""
-    if score not in names:
-        raise SelectionError(f"there is no score {score!r}", f"the scores are {', '.join(names)}")
+    known = list(names)
+    if score in known:
+        return
+    hint = NEEDS.get(score) or f"the scores are {', '.join(known)}"
+    raise SelectionError(f"there is no score {score!r}", hint)

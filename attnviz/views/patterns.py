@@ -22,6 +22,7 @@ Category = Literal["position", "sink", "word", "punct", "broad", "mixed", "none"
 
 POSITION, SINK, POPULAR, WORD, PUNCT, BROAD = 0.5, 0.5, 0.3, 0.15, 0.4, 0.8
 FEW = 2 / POPULAR  # of so few keys one is easily popular
+REPEATS = 3  # with fewer repeated tokens, one hit makes a head of copies
 POSITIONS = {"previous": "prev", "next": "next", "self": "self"}
 
 
@@ -40,12 +41,16 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One head: where it stands, what it does, and its scores."""
+    """One head: where it stands, what it does, and its scores.
+
+    `weak` are the scores that rest on too little text to name a head by.
+    """
 
     layer: int
     head: int
     pattern: Pattern
     scores: Mapping[str, float] = field(default_factory=dict)
+    weak: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -61,12 +66,21 @@ def heads_of(layer: LayerAttention) -> list[Head]:
     """Every observed head of a layer, with its pattern."""
     names = [key for key in layer.kept if key.startswith("score.")]
     means = layer.kept.get("column_means")
-    found = []
+    found, weak = [], weak_scores(layer.keys)
     for index, head in enumerate(layer.heads):
         scores = {name.removeprefix("score."): float(layer.kept[name][index]) for name in names}
         popular = None if means is None else most_popular(means[index])
-        found.append(Head(layer.layer, head, pattern(scores, layer.keys, popular), scores))
+        shown = pattern(scores, layer.keys, popular)
+        found.append(Head(layer.layer, head, shown, scores, weak))
     return found
+
+
+def weak_scores(keys: Axis) -> frozenset[str]:
+    """The scores that so few keys, or so few repeated tokens, give no ground for."""
+    return frozenset(
+        ({"sink"} if len(keys) <= FEW else set())
+        | ({"duplicate", "induction"} if keys.repeats < REPEATS else set())
+    )
 
 
 def most_popular(column_means: np.ndarray) -> tuple[int, float] | None:

@@ -28,6 +28,8 @@ def positions(one: Heatmap) -> np.ndarray:
 
 def _place(values: np.ndarray, one: Heatmap) -> np.ndarray:
     top = one.vmax or 1.0
+    if one.scale == "signed":
+        return np.asarray((values / top + 1) / 2)
     if one.scale == "linear":
         return np.asarray(values / top)
     if one.scale == "sqrt":
@@ -60,6 +62,7 @@ def description(one: Heatmap) -> str:
         return f"{number(one.vmax * 10.0**-DECADES)} – {top} log"
     return {
         "linear": f"0 – {top} linear",
+        "signed": f"-{top} – {top}",
         "sqrt": f"0 – {top} square root",
         "row": "0 – the largest of each row",
         "rank": f"rank of the cell, values 0 – {top}",

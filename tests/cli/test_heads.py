@@ -72,9 +72,32 @@ def test_json_and_rows(answer: Callable[..., str], saved: Callable[[str], Path])
     for one in found:
         exact = scores[one["stack"]]["content"][one["layer"], one["head"]]
         assert one["scores"]["content"] == pytest.approx(exact, rel=1e-5)
-        assert one["names"]
+        for name in one["names"]:
+            value = one["scores"][name["score"]]
+            assert name["value"] == value
+        assert one["names"] and one["pattern"]
     rows = list(csv.DictReader(io.StringIO(answer("heads", saved("bart"), "--format", "csv"))))
     assert [row["head"] for row in rows] == [str(one["head"]) for one in found[:20]]
+    assert rows[0]["names"].split() == [name["name"] for name in found[0]["names"]]
+
+
+def test_names(answer: Callable[..., str]) -> None:
+    asked = [
+        "heads",
+        "--file",
+        "sample:text/repeated",
+        "-m",
+        "sample:english",
+        "--sort",
+        "induction",
+    ]
+    lines = answer(*asked, "--width", 100).splitlines()
+    assert lines[3].split()[-1] == "also"
+    assert lines[4].split()[:3] == ["L3H3", "induction", "75%"]
+    assert "word 44%" in lines[4]
+    assert "also" not in answer(*asked, "--width", 50)
+    found = json.loads(answer(*asked, "--kind", "previous", "--json"))
+    assert [(one["layer"], one["head"]) for one in found] == [(2, 2)]
 
 
 def test_many_texts(answer: Callable[..., str], tmp_path: Path) -> None:
@@ -116,3 +139,43 @@ def test_the_alignment_head_comes_first(call: Callable[..., Result]) -> None:
     first = json.loads(call(*asked).out)[0]
     assert first["stack"] == "cross"
     assert first["layer"] == 1
+
+
+PROBE = ["heads", "--probe", "repeated-tokens"]
+
+
+def test_probe(answer: Callable[..., str]) -> None:
+    asked = [*PROBE, "-m", "sample:english"]
+    lines = answer(*asked, "--width", 140, "--top", 2).splitlines()
+    assert lines[0].endswith("100 tokens · checked ✓")
+    assert lines[2].startswith("Heads by prefix matching   16 heads, means over 5 draws of")
+    assert lines[3].split()[2:5] == ["prefix_matching", "duplicate", "previous"]
+    assert [line.split()[0] for line in lines[4:6]] == ["L3H3", "L3H2"]
+    first = json.loads(answer(*asked, "--json"))[0]
+    assert first["scores"]["prefix_matching"] >= 0.8
+    assert first["spread"]["prefix_matching"] > 0
+    by_previous = json.loads(answer(*asked, "--sort", "previous", "--json"))
+    assert by_previous[0]["scores"]["previous"] >= 0.6
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([TEXT], "TEXT and --probe exclude each other"),
+        (["run.safetensors"], "--probe runs a model: a saved capture has none"),
+        (["--file", "a.txt"], "--file and --probe"),
+        (["--texts", "a.txt"], "--texts and --probe"),
+        (["--pair", "a"], "--pair and --probe"),
+        (["--target", "a"], "--target and --probe"),
+        (["--query", "1", "--key", "2"], "--query and --probe"),
+    ],
+)
+def test_a_probe_is_the_input(refused: Callable[..., str], options: list[str], said: str) -> None:
+    assert said in refused(2, *PROBE, *options)
+
+
+def test_probes_of_other_models(refused: Callable[..., str], call: Callable[..., Result]) -> None:
+    for name in ("sentiment", "translate"):
+        err = refused(1, *PROBE, "-m", f"sample:{name}")
+        assert "no decoder language model" in err
+    assert call("heads", "--probe", "nothing").code == 2

@@ -150,7 +150,7 @@ def test_inputs_have_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert one.command == "attnviz inspect --file sample:text/one"
     assert bundled.input_file("sample:text/one") == inside / "text" / "one.txt"
     assert bundled.input_file("text/one.txt") == Path("text/one.txt")
-    with pytest.raises(InputError, match="not a bundled input") as error:
+    with pytest.raises(InputError, match="not a bundled text") as error:
         bundled.input_file("sample:text/two")
     assert "sample:text/one" in error.value.hint
 

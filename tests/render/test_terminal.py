@@ -219,11 +219,23 @@ def test_an_encoding_without_the_glyphs_gets_ascii():
     assert not is_ascii(make_console(80, "never", False, io.StringIO(), {}))
 
 
-@pytest.mark.parametrize("name", RAMPS)
+@pytest.mark.parametrize("name", [name for name in RAMPS if name != "diverging"])
 def test_ramps_rise_in_lightness(name):
     steps = [luminance(colour(i / 63, name)) for i in range(64)]
     assert all(b > a - 0.004 for a, b in itertools.pairwise(steps))
     assert steps[-1] - steps[0] > 0.5
+
+
+def test_the_diverging_ramp_is_darkest_at_0_and_blue_below():
+    steps = [luminance(colour(i / 64, "diverging")) for i in range(65)]
+    assert min(steps) == steps[32]
+    assert all(a > b for a, b in itertools.pairwise(steps[:33]))
+    assert all(a < b for a, b in itertools.pairwise(steps[32:]))
+    for place in (0.0, 0.25):
+        red, _, blue = colour(place, "diverging")
+        assert blue > red
+        red, _, blue = colour(1 - place, "diverging")
+        assert red > blue
 
 
 def test_glyphs_run_over_the_whole_ramp():

@@ -10,7 +10,9 @@ import pytest
 
 from attnviz.attention.selection import Selection
 from attnviz.errors import SelectionError
-from attnviz.views.head_table import EDGE, head_table, table_matrix
+from attnviz.views.head_table import head_table, table_matrix
+from attnviz.views.matrix import EDGE
+from attnviz.views.names import names_of
 from tests.captures import WORDS, axis, capture, layer, translation
 
 
@@ -96,6 +98,8 @@ def test_kinds() -> None:
         assert {one.head.pattern.name for one in rows} == {"prev"}
     sinks = head_table([found], Selection(), kind="sink").rows
     assert {one.head.pattern.category for one in sinks} == {"sink"}
+    first = head_table([found], Selection(), kind="first").rows
+    assert all("first-token" in {name.name for name in names_of(one.head)} for one in first)
     with pytest.raises(SelectionError, match="no head is of the kind clever") as error:
         head_table([found], Selection(), kind="clever")
     assert "prev" in error.value.hint
@@ -105,6 +109,10 @@ def test_unknown_score() -> None:
     with pytest.raises(SelectionError, match="no score 'beauty'") as error:
         head_table([capture()], Selection(), "beauty")
     assert "content" in error.value.hint
+    for name, needed in (("edge", "--query and --key"), ("prefix_matching", "--probe")):
+        with pytest.raises(SelectionError, match=f"no score '{name}'") as error:
+            head_table([capture()], Selection(), name)
+        assert needed in error.value.hint
 
 
 def test_matrix_of_the_table() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from attnviz.views.head_screen import HeadMaps, HeadScreen
 from attnviz.views.heatmap import State
+from attnviz.views.names import names_of
 from attnviz.views.patterns import heads_of
 from attnviz.views.query_grid import QueryGrid
 
@@ -217,13 +218,20 @@ def query_values(grid: QueryGrid) -> dict[str, Any]:
 
 
 def ranking_values(table: HeadTable) -> list[dict[str, Any]]:
-    """The heads in their order; `names` is what each does, `spread` stands beside means."""
+    """The heads in their order; `names` says what each does and by which score.
+
+    `spread` stands beside means.
+    """
     return [
         {
             "stack": one.stack,
             "layer": one.head.layer,
             "head": one.head.head,
-            "names": [one.head.pattern.name],
+            "names": [
+                {"name": name, "score": score, "value": number(value)}
+                for name, score, value in names_of(one.head)
+            ],
+            "pattern": one.head.pattern.name,
             "strength": number(one.head.pattern.strength),
             "scores": {name: number(value) for name, value in one.head.scores.items()},
         }

@@ -12,6 +12,7 @@ import numpy as np
 from attnviz.views.head_grid import HeadGrid
 from attnviz.views.head_screen import HeadMaps, HeadScreen
 from attnviz.views.heatmap import State
+from attnviz.views.names import names_of
 from attnviz.views.query_grid import QueryGrid
 
 if TYPE_CHECKING:
@@ -117,13 +118,14 @@ def grid_rows(grid: HeadGrid, names: Sequence[str]) -> Iterator[Row]:
 def ranking_rows(table: HeadTable) -> Iterator[Row]:
     """One row per head with its scores and, over several texts, their deviations."""
     spread = [f"{name}_std" for name in table.scores] if table.texts > 1 else []
-    yield [*HEADS, *table.scores, *spread]
+    yield [*HEADS, "names", *table.scores, *spread]
     for one in table.rows:
         head = one.head
         means = [figure(head.score(name)) for name in table.scores]
         stds = [figure(one.spread.get(name, math.nan)) for name in table.scores if spread]
         pattern = [head.pattern.name, figure(head.pattern.strength)]
-        yield [one.stack, head.layer, head.head, *pattern, *means, *stds]
+        names = " ".join(name.name for name in names_of(head))
+        yield [one.stack, head.layer, head.head, *pattern, names, *means, *stds]
 
 
 def span(positions: tuple[int, int]) -> int | str:

@@ -47,9 +47,10 @@ def tick_label(tick: float) -> str:
 def scale_name(one: Heatmap) -> str:
     """What the bar of a map measures."""
     return {
-        "linear": "attention weight",
-        "sqrt": "attention weight, square root",
-        "log": "attention weight, log",
+        "linear": one.measure,
+        "signed": one.measure,
+        "sqrt": f"{one.measure}, square root",
+        "log": f"{one.measure}, log",
         "row": "share of the row's largest weight",
         "rank": "rank of the weight among all cells",
     }[one.scale]

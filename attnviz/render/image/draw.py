@@ -17,7 +17,10 @@ from attnviz.render.image.heatmap import MapBody
 from attnviz.render.image.matrix import MatrixBody
 from attnviz.render.image.page import compose, room_of
 from attnviz.render.image.pen import Pen
+from attnviz.render.image.points import PointsBody
 from attnviz.views.arcs import Arcs
+from attnviz.views.compare import DistanceMatrix, HeadGroups
+from attnviz.views.contrast import Contrast
 from attnviz.views.head_screen import HeadMaps, HeadScreen
 
 if TYPE_CHECKING:
@@ -71,7 +74,8 @@ def draw(content: FigureContent, style: ImageStyle) -> Drawing:
     """The view drawn. Raises UsageError when its size or style cannot be had."""
     with settings():
         pen = Pen(style, texts_of(content))
-        room = room_of(pen, heading_of(content, style, maps_in(content.body)))
+        sized = style.size is not None
+        room = room_of(pen, heading_of(content, style, maps_in(content.body))) if sized else None
         body = body_of(content, pen, room)
         page = compose(pen, heading_of(content, style, body.maps), body)
         return Drawing(page.figure, pen.warning)
@@ -81,6 +85,10 @@ def maps_in(view: ImageBody) -> list[Heatmap]:
     """The maps of the view before they are laid out."""
     if isinstance(view, HeadScreen):
         return [view.heatmap] if view.heatmap is not None else []
+    if isinstance(view, DistanceMatrix):
+        return [view.shown]
+    if isinstance(view, Contrast):
+        return [view.difference]
     return [one for _, one in view.maps] if isinstance(view, HeadMaps) else []
 
 
@@ -94,4 +102,10 @@ def body_of(content: FigureContent, pen: Pen, room: tuple[float, float] | None) 
         return GridBody(view, pen, room)
     if isinstance(view, Arcs):
         return ArcsBody(view, pen, room)
+    if isinstance(view, DistanceMatrix):
+        return MapBody(view.shown, pen, room)
+    if isinstance(view, Contrast):
+        return MapBody(view.difference, pen, room)
+    if isinstance(view, HeadGroups):
+        return PointsBody(view, pen, room)
     return MatrixBody(view, pen, room)

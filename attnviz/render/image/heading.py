@@ -10,6 +10,8 @@ from attnviz.render.image.page import Heading
 from attnviz.render.image.pen import LONGEST
 from attnviz.render.safe import display, fit
 from attnviz.views.arcs import Arcs
+from attnviz.views.compare import DistanceMatrix, HeadGroups
+from attnviz.views.contrast import Contrast
 from attnviz.views.head_screen import HeadMaps, HeadScreen, notes_of
 from attnviz.views.heatmap import State
 from attnviz.views.legend import off_scale, pooled_words
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from attnviz.views.figure import FigureContent, ImageBody
     from attnviz.views.heatmap import Heatmap
 
+LONG = 36  # columns of a text in the title
 STATES = {
     State.MASKED: "pale = masked",
     State.PADDED: "blue-grey = padding",
@@ -54,6 +57,13 @@ def subject(body: ImageBody, model: ModelFacts) -> str:
         return f"{body.head.label} ({body.head.pattern.name})"
     if isinstance(body, HeadMatrix):
         return f"{body.score.replace('_', ' ')} of {scored(body, model)}"
+    if isinstance(body, Contrast):
+        names = (fit(display(name), LONG) for name in reversed(body.names))
+        return f"{body.shown.label}, {' less '.join(names)}"
+    if isinstance(body, DistanceMatrix):
+        return f"distances between {len(body.shown.rows):,} {body.what}"
+    if isinstance(body, HeadGroups):
+        return f"{len(body.heads):,} heads by how they attend"
     heads = body.heads if isinstance(body, Arcs) else [head for head, _ in body.maps]
     if len(heads) == 1:
         return heads[0].label
@@ -87,11 +97,13 @@ def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
     if isinstance(body, HeadMatrix) and np.isnan(body.values).any():
         none = np.isnan(body.values).all()
         yield "no head has this score here" if none else "pale = no value"
+    if isinstance(body, (HeadGroups, DistanceMatrix, Contrast)):
+        yield from compared(body)
     if not shown:
         return
     one = shown[0]
     together = ", all on one scale" if len(shown) > 1 and one.scale not in ("row", "rank") else ""
-    yield f"weights {description(one)}{together}"
+    yield f"{one.measure.removeprefix('attention ')}s {description(one)}{together}"
     off = off_scale(shown)
     if off:
         yield f"grey = {off}, off the scale"
@@ -102,6 +114,23 @@ def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
         yield from chosen(shown[0])
     yield from filter(None, [pooled_words(shown)])
     yield from notes_of(shown)
+
+
+def compared(body: HeadGroups | DistanceMatrix | Contrast) -> Iterator[str]:
+    """What distances are, and what corresponds in two captures."""
+    if isinstance(body, Contrast):
+        unit = "words" if body.words else "tokens"
+        yield f"the head that moved most, distance {body.rows[0].distance:.2f}"
+        if any(body.unmatched):
+            first, second = body.unmatched
+            yield f"{second} and {first} {unit} without counterpart left out"
+        return
+    yield f"Jensen-Shannon, 0 to 1, mean over {body.queries:,} queries"
+    if isinstance(body, HeadGroups):
+        yield "colours = groups, grey = like no other"
+        yield "the nearer, the more alike, as far as a plane can show it"
+    elif body.what == "heads":
+        yield "in the order of their groups"
 
 
 def chosen(one: Heatmap) -> Iterator[str]:
@@ -131,6 +160,9 @@ def texts_of(content: FigureContent) -> Iterator[str]:
     body = content.body
     if isinstance(body, HeadScreen) and body.heatmap is not None:
         yield from (*body.heatmap.queries.labels, *body.heatmap.keys.labels)
+    elif isinstance(body, Contrast):
+        shown = body.difference
+        yield from (body.first, body.second, *shown.queries.labels, *shown.keys.labels)
     elif isinstance(body, Arcs):
         yield from (*body.queries.labels, *body.keys.labels)
     elif isinstance(body, HeadMaps):

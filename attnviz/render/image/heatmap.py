@@ -88,10 +88,12 @@ class MapBody:
                            fontproperties=font, color=theme.ink)  # fmt: skip
         if self.upright:
             axes.tick_params(axis="x", rotation=90)
-        page.text(left, top + self.map_height / 2, "query", POINTS, rotation=90,
-                  va="center", color=theme.faint)  # fmt: skip
-        page.text(box.left + self.map_width / 2, top + self.map_height + self.below - AXIS + PAD,
-                  "key", POINTS, ha="center", color=theme.faint)  # fmt: skip
+        if self.map.measure != "distance":
+            page.text(left, top + self.map_height / 2, "query", POINTS, rotation=90,
+                      va="center", color=theme.faint)  # fmt: skip
+            page.text(box.left + self.map_width / 2,
+                      top + self.map_height + self.below - AXIS + PAD,
+                      "key", POINTS, ha="center", color=theme.faint)  # fmt: skip
         side = Box(box.left, top, box.width, max(box.height, 0.8))
         scale, name = scale_of(self.map, self.pen.style), bar.scale_name(self.map)
         bar.draw_bar(page, scale, name, box.left + box.width, side)

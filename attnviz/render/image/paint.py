@@ -22,13 +22,14 @@ class Paint:
 
     def __init__(self, style: ImageStyle) -> None:
         self.values, self.sinks = shades(style.colormap), shades(style.sink_colormap)
+        self.signed = shades(style.diverging)
         self.states = {state: as_bytes(colour) for state, colour in style.theme.states.items()}
 
     def __call__(self, one: Heatmap) -> np.ndarray:
         """The colours of a map's cells, uint8 (rows, columns, 4)."""
         place = np.nan_to_num(positions(one))
         steps = np.rint(place * (STEPS - 1)).astype(np.uint8)
-        out = self.values[steps]
+        out = (self.signed if one.scale == "signed" else self.values)[steps]
         if one.sinks.any():
             out[:, one.sinks] = self.sinks[steps[:, one.sinks]]
         for state, colour in self.states.items():
@@ -50,6 +51,8 @@ def scale_of(one: Heatmap, style: ImageStyle) -> ScalarMappable:
     """From values to colours, for the colour bar; `row` and `rank` run from 0 to 1."""
     top = one.vmax or 1.0
     norm = Normalize(0, 1 if one.scale in ("row", "rank") else top)
+    if one.scale == "signed":
+        return ScalarMappable(Normalize(-top, top), style.diverging)
     if one.scale == "sqrt":
         norm = PowerNorm(0.5, 0, top)
     elif one.scale == "log":

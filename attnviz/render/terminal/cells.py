@@ -9,7 +9,7 @@ import numpy as np
 from rich.style import Style
 
 from attnviz.render.terminal.canvas import Canvas, painted
-from attnviz.render.terminal.ramps import LEVELS, RGB, colour, glyph, grey, luminance
+from attnviz.render.terminal.ramps import LEVELS, RGB, SIGNS, colour, glyph, grey, luminance
 from attnviz.views.heatmap import Heatmap, State
 from attnviz.views.scales import positions
 
@@ -85,7 +85,7 @@ class CellPainter:
         if state is not State.VALUE:
             return MARKS[state].background
         place = self.levels[i][j] / LEVELS
-        return grey(place) if self.sinks[j] else colour(place)
+        return grey(place) if self.sinks[j] else colour(place, ramp_of(self.map))
 
     def _coloured(self, i: int, j: int) -> Part:
         state, width = self.states[i][j], self.shape.width
@@ -107,11 +107,17 @@ class CellPainter:
             return centred(mark, width) if digits else mark * width, DIM
         value = self.values[i][j]
         if digits:
-            strong = self.levels[i][j] * 2 >= LEVELS and not self.sinks[j]
+            strong = self._strength(i, j) >= 0.5 and not self.sinks[j]
             return figures(value, width), Style(bold=True) if strong else PLAIN
         if self.sinks[j]:
             return tenths(value).rjust(width), DIM
-        return glyph(self.levels[i][j] / LEVELS, self.canvas.glyphs) * width, PLAIN
+        ramp = SIGNS if self.map.scale == "signed" else self.canvas.glyphs
+        return glyph(self.levels[i][j] / LEVELS, ramp) * width, PLAIN
+
+    def _strength(self, i: int, j: int) -> float:
+        """How far a value is from 0 on the scale, 0 to 1."""
+        place: float = self.levels[i][j] / LEVELS
+        return abs(2 * place - 1) if self.map.scale == "signed" else place
 
     def _halves(self, i: int) -> Iterator[Part]:
         count = self.map.shape[1]
@@ -122,6 +128,11 @@ class CellPainter:
 
     def _mark(self, mark: Mark) -> str:
         return mark.ascii if self.canvas.ascii else mark.glyph
+
+
+def ramp_of(heatmap: Heatmap) -> str:
+    """The colour ramp of a map."""
+    return "diverging" if heatmap.scale == "signed" else "viridis"
 
 
 def half_block(first: RGB | None, second: RGB | None, near: str, far: str) -> Part:

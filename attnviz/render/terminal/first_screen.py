@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from attnviz.render.terminal.canvas import Canvas, Line
+from attnviz.render.terminal.compare import comparison, contrast
 from attnviz.render.terminal.head_grid import head_grid
 from attnviz.render.terminal.head_maps import head_maps
 from attnviz.render.terminal.head_screen import head_screen
 from attnviz.render.terminal.head_table import head_table
 from attnviz.render.terminal.head_table import matrix as head_matrix
 from attnviz.render.terminal.query_grid import query_grid
+from attnviz.views.contrast import Contrast
 from attnviz.views.head_grid import HeadGrid
 from attnviz.views.head_screen import HeadMaps, HeadScreen
 from attnviz.views.head_table import HeadTable
 from attnviz.views.matrix import HeadMatrix
+from attnviz.views.query_grid import QueryGrid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +56,11 @@ def body(part: Body, canvas: Canvas) -> Iterator[Line]:
         return head_table(part, canvas)
     if isinstance(part, HeadMatrix):
         return head_matrix(part, canvas)
-    return query_grid(part, canvas)
+    if isinstance(part, Contrast):
+        return contrast(part, canvas)
+    if isinstance(part, QueryGrid):
+        return query_grid(part, canvas)
+    return comparison(part, canvas)
 
 
 def facts(one: Facts, canvas: Canvas) -> list[Line]:

@@ -27,7 +27,7 @@ from attnviz.render.terminal.table_lines import (
 from attnviz.views.pool import pooled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from attnviz.views.alignment import AlignmentTable
     from attnviz.views.head_screen import HeadScreen
@@ -37,6 +37,7 @@ MOST_ROWS = 60
 SHORT = 24  # so few rows may be drawn twice: the map with digits, then the table
 SINKS, SINK_LABEL = 6, 12  # texts of sinks that are named, and their cells
 LISTED = 20  # rows of the table below a pooled map
+SIGNED = CellShape("digits", 5)
 DIGITS, SQUARE, NARROW, HALF = (
     CellShape("digits", 3),
     CellShape("shade", 2),
@@ -62,15 +63,23 @@ def head_screen(screen: HeadScreen, canvas: Canvas) -> Iterator[Line]:
             yield from table_alone(screen.table, canvas)
             yield from canvas.prose([(table_words(screen.table, canvas), "dim")])
         return
-    small = pooled(screen.heatmap, MOST_ROWS, len(screen.heatmap.columns))
-    chosen = layout(small, screen.table, canvas)
-    room = canvas.width - label_width(small, canvas)
-    fits = room * 2 if chosen.cell.kind == "half" else room // chosen.cell.width
-    small = pooled(small, MOST_ROWS, max(1, fits))
-    yield from map_lines(small, screen.table, chosen, canvas)
+    chosen = yield from fitted_map(screen.heatmap, screen.table, canvas)
     if screen.table is not None and not chosen.beside:
         yield Line()
         yield from table_alone(screen.table, canvas)
+
+
+def fitted_map(
+    one: Heatmap, table: AlignmentTable | None, canvas: Canvas
+) -> Generator[Line, None, Layout]:
+    """The lines of a map pooled to this width, with its table where it fits beside it."""
+    small = pooled(one, MOST_ROWS, len(one.columns))
+    chosen = layout(small, table, canvas)
+    room = canvas.width - label_width(small, canvas)
+    fits = room * 2 if chosen.cell.kind == "half" else room // chosen.cell.width
+    small = pooled(small, MOST_ROWS, max(1, fits))
+    yield from map_lines(small, table, chosen, canvas)
+    return chosen
 
 
 def title(screen: HeadScreen, canvas: Canvas) -> list[Line]:
@@ -94,7 +103,7 @@ def layout(small: Heatmap, table: AlignmentTable | None, canvas: Canvas) -> Layo
     """The best way to draw map and table in this width."""
     rows, columns = small.shape
     room = canvas.width - label_width(small, canvas)
-    cells = [*wide_cells(small, canvas), DIGITS]
+    cells = [*wide_cells(small, canvas), SIGNED if small.scale == "signed" else DIGITS]
     narrow = [SQUARE, NARROW, HALF] if canvas.halves else [SQUARE, NARROW]
     below = next((c for c in [*cells, *narrow] if c.columns(columns) <= room), narrow[-1])
     joined = table is not None and not small.pooled and rows <= MOST_ROWS

@@ -12,9 +12,10 @@ from attnviz.render.terminal.canvas import Canvas, Line, painted
 from attnviz.render.terminal.cells import DARK, LIGHT
 from attnviz.render.terminal.head_grid import STYLES
 from attnviz.render.terminal.ramps import colour, luminance
+from attnviz.views.names import BY_NAME, names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from attnviz.views.head_table import HeadTable, RankedHead
     from attnviz.views.matrix import HeadMatrix
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 # The columns after the one that is sorted by, as far as they fit.
 USUAL = ("content", "previous", "next", "self", "first", "special", "punctuation", "sink",
          "normalized_entropy")  # fmt: skip
+PROBED = ("prefix_matching", "duplicate", "previous")  # these first, on repeated tokens
 SHORT = {"normalized_entropy": "entropy (0-1)", "punctuation": "punct"}
-GAP, NAME, FIGURE = 2, 12, 4
+GAP, NAME, WORD, FIGURE = 2, 14, 9, 4
 
 
 def head_table(table: HeadTable, canvas: Canvas) -> Iterator[Line]:
@@ -31,27 +33,56 @@ def head_table(table: HeadTable, canvas: Canvas) -> Iterator[Line]:
     yield from canvas.prose(heading(table, canvas))
     labels = [label(one, table.several) for one in table.rows]
     left = max((len(one) for one in labels), default=4) + GAP
-    names = columns(table, canvas.width - left - NAME - GAP)
+    also = canvas.width // 5 if any(len(names_of(one.head)) > 1 for one in table.rows) else 0
+    also = also if also >= NAME else 0
+    names = columns(table, canvas.width - left - NAME - GAP - also)
     line = Line("head", "dim").pad(left).add("does", "dim").pad(left + NAME + GAP)
     for name in names:
         title = SHORT.get(name, name)
         line.add(title.rjust(width_of(table, name)), "bold" if name == table.sort else "dim")
         line.add(" " * GAP)
-    yield line
+    yield line.add("also" if also else "", "dim")
     for text, one in zip(labels, table.rows, strict=True):
         line = Line(text, "bold").pad(left)
-        shown = canvas.token(one.head.pattern.name, NAME - 4)
-        strength = one.head.pattern.strength
-        figure = "" if math.isnan(strength) else f"{strength:.0%}".rjust(4)
-        gap = " " * (NAME - 4 - cell_len(shown))
-        line.add(shown + gap + figure, STYLES[one.head.pattern.category]).pad(left + NAME + GAP)
+        said = [*does(one, canvas)]
+        for shown, figure, style in said[:1]:
+            line.add(shown + figure.rjust(NAME - cell_len(shown)), style)
+        line.pad(left + NAME + GAP)
         for name in names:
             text = canvas.text(value(one, name)).rjust(width_of(table, name))
             line.add(text, "" if name == table.sort else "dim").add(" " * GAP)
-        yield line
+        yield line.add(fitting(said[1:], canvas.width - line.width if also else 0), "dim")
     rest = [f"… {table.left_out:,} more: --top {len(table.rows) + table.left_out}"]
     if table.left_out:
         yield Line(canvas.text(rest[0]), "dim")
+
+
+def does(one: RankedHead, canvas: Canvas) -> Iterator[tuple[str, str, str]]:
+    """Each name of a head, the share of attention that earned it (or ""), and its style.
+
+    A sink is called by the text of its key, where that is known, and is not named twice.
+    """
+    pattern, names = one.head.pattern, names_of(one.head)
+    resting = any(name.name in ("special-token", "first-token") for name in names)
+    for name, _, value in names:
+        if name == "sink" and resting:
+            continue
+        rule = BY_NAME[name]
+        text = rule.short or name
+        if pattern.category == "sink" and name in ("special-token", "sink"):
+            text = pattern.name
+        yield canvas.token(text, WORD), f"{value:.0%}" if rule.share else "", STYLES[rule.category]
+
+
+def fitting(said: Sequence[tuple[str, str, str]], room: int) -> str:
+    """`word 44%, first 49%`: as many names as there is room for."""
+    out = ""
+    for shown, figure, _ in said:
+        longer = f"{out}, {shown} {figure}".strip(", ")
+        if cell_len(longer) > room:
+            break
+        out = longer
+    return out
 
 
 def heading(table: HeadTable, canvas: Canvas) -> list[tuple[str, str]]:
@@ -62,14 +93,15 @@ def heading(table: HeadTable, canvas: Canvas) -> list[tuple[str, str]]:
     count = len(table.rows) + table.left_out
     over = f"   {count:,} head{'s' if count != 1 else ''}"
     if table.texts > 1:
-        over += f", means over {table.texts:,} texts ± their standard deviation"
+        over += f", means over {table.texts:,} {table.over} ± their standard deviation"
     return [*parts, (over, "dim")]
 
 
 def columns(table: HeadTable, room: int) -> list[str]:
     """The scores that fit: the one sorted by, then the usual ones."""
     chosen: list[str] = []
-    for name in dict.fromkeys((table.sort, *USUAL)):
+    usual = (*PROBED, *USUAL) if PROBED[0] in table.scores else USUAL
+    for name in dict.fromkeys((table.sort, *usual)):
         if name in table.scores:
             room -= width_of(table, name) + GAP
             if room < -GAP and chosen:

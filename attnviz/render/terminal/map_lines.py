@@ -9,8 +9,8 @@ import numpy as np
 from rich.cells import cell_len
 
 from attnviz.render.terminal.canvas import Canvas, Depth, Line, painted
-from attnviz.render.terminal.cells import MARKS, CellShape, centred
-from attnviz.render.terminal.ramps import colour
+from attnviz.render.terminal.cells import MARKS, CellShape, centred, ramp_of
+from attnviz.render.terminal.ramps import SIGNS, colour
 from attnviz.views.head_screen import notes_of
 from attnviz.views.heatmap import Heatmap, State
 from attnviz.views.legend import SPECIAL, off_scale, pooled_words
@@ -160,9 +160,9 @@ def scale_bar(heatmap: Heatmap, canvas: Canvas) -> Line:
     line = Line(low + " ", "dim")
     if canvas.coloured:
         for i in range(BAR):
-            line.add(" ", painted(colour(i / (BAR - 1))))
+            line.add(" ", painted(colour(i / (BAR - 1), ramp_of(heatmap))))
     else:
-        for mark in canvas.glyphs:
+        for mark in SIGNS if heatmap.scale == "signed" else canvas.glyphs:
             line.add(mark)
     return line.add(" " + high, "dim")
 
@@ -180,7 +180,7 @@ def ends(heatmap: Heatmap) -> tuple[str, str]:
 def legend_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) -> str:
     """The legend's words after the scale bar."""
     heatmap = panels[0]
-    scale = {"sqrt": "square root"}.get(heatmap.scale, heatmap.scale)
+    scale = {"sqrt": "square root", "signed": heatmap.measure}.get(heatmap.scale, heatmap.scale)
     parts = [scale] if has_scale(canvas, shape) else []
     if shape.kind == "digits":
         end = "" if parts else f", the largest is {number(heatmap.vmax)}"
@@ -195,7 +195,7 @@ def legend_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) ->
     if pooled:
         parts.append(pooled)
     least = min(float(np.nanmin(one.values, initial=0)) for one in panels)
-    if least < 0:
+    if least < 0 and heatmap.scale != "signed":
         parts.append(f"weights below 0 look like 0, the least is -{number(-least)}")
     present = {State(int(state)) for one in panels for state in np.unique(one.states)}
     for state in sorted(present - {State.VALUE}):

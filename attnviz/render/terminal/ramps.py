@@ -25,9 +25,18 @@ CIVIDIS: tuple[RGB, ...] = (
     (220, 200, 89), (230, 208, 81), (239, 215, 72), (248, 223, 60), (254, 232, 56),
 )
 # fmt: on
-RAMPS = {"viridis": VIRIDIS, "cividis": CIVIDIS}
+# Blue below 0, orange above, dark around it: apart for colour-blind people too.
+DIVERGING: tuple[RGB, ...] = (
+    (110, 185, 255),
+    (52, 105, 180),
+    (30, 30, 34),
+    (176, 82, 36),
+    (255, 158, 84),
+)  # fmt: skip
+RAMPS = {"viridis": VIRIDIS, "cividis": CIVIDIS, "diverging": DIVERGING}
 SINK_GREY: tuple[RGB, RGB] = ((30, 30, 34), (176, 176, 180))
 BLOCKS = " ░▒▓█"
+SIGNS = "=- +#"
 ASCII = " .:-=+*#%@"
 LEVELS = 64
 

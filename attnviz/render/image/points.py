@@ -1,0 +1,90 @@
+"""Heads as points of a plane: near ones attend alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import to_hex
+
+from attnviz.errors import UsageError
+from attnviz.render.image.page import Box
+from attnviz.render.image.style import HEAD_COLOURS, LINE, POINTS
+
+if TYPE_CHECKING:
+    from attnviz.render.image.page import Page
+    from attnviz.render.image.pen import Pen
+    from attnviz.views.compare import HeadGroups
+    from attnviz.views.heatmap import Heatmap
+
+WIDE, LEAST, EDGE = 6.5, 1.5, 0.25  # inches: of the plane, the least height, around the points
+DOT = 22.0  # square points
+PAD = 0.05
+
+
+class PointsBody:
+    """The plane laid out in natural size, or in `room` (inches); both axes have one scale."""
+
+    def __init__(self, view: HeadGroups, pen: Pen, room: tuple[float, float] | None) -> None:
+        self.view, self.pen = view, pen
+        self.maps: list[Heatmap] = []
+        low, high = view.points.min(axis=0), view.points.max(axis=0)
+        span = np.maximum(high - low, 1e-6)
+        wide, high_room = (WIDE, WIDE) if room is None else room
+        if min(wide, high_room) < LEAST:
+            raise UsageError("--size leaves no room for the points", "give more inches")
+        inner = np.array([wide - 2 * EDGE - 0.5, high_room - 2 * EDGE])
+        self.scale = float((inner / span).min())
+        self.low = low
+        self.width = wide
+        self.height = max(LEAST, float(span[1]) * self.scale + 2 * EDGE)
+
+    def place(self, point: np.ndarray) -> tuple[float, float]:
+        """Inches from the upper left corner of the plane."""
+        x, y = (point - self.low) * self.scale + EDGE
+        return float(x), self.height - float(y)
+
+    def draw(self, page: Page, left: float, top: float) -> None:
+        """Draw the points in the colour of their group, and the names that have room."""
+        theme = self.pen.style.theme
+        axes = page.axes(Box(left, top, self.width, self.height))
+        axes.set_xlim(0, self.width)
+        axes.set_ylim(self.height, 0)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        for side in axes.spines.values():
+            side.set_visible(True)
+            side.set_color(theme.faint)
+            side.set_linewidth(0.4)
+        at = {id(head): self.place(point)
+              for head, point in zip(self.view.heads, self.view.points, strict=True)}  # fmt: skip
+        named: list[tuple[float, float, str, str]] = []
+        several = [one for one in self.view.groups if len(one.heads) > 1]
+        for one in self.view.groups:
+            alone = len(one.heads) == 1
+            colour = theme.faint if alone else colour_of(several.index(one), len(several))
+            spots = np.array([at[id(head)] for head in one.heads])
+            axes.scatter(spots[:, 0], spots[:, 1], s=DOT, c=colour, linewidths=0, alpha=0.9)
+            first = [one.typical, *(head for head in one.heads if head is not one.typical)]
+            named += [(*at[id(head)], head.label, theme.ink if alone else colour) for head in first]
+        taken: list[tuple[float, float, float]] = []
+        for x, y, label, colour in named:
+            spot = (x + PAD + 0.02, y - LINE / 2, self.pen.width(label))
+            dots = ((px - PAD, py - LINE / 2, 2 * PAD) for px, py in at.values() if px > x + 1e-9)
+            if all(apart(spot, other) for other in (*taken, *dots)):
+                taken.append(spot)
+                page.text(left + spot[0], top + y, label, POINTS, va="center", color=colour)
+
+
+def apart(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    """Whether two labels (left, top, width) leave room between them."""
+    beside = one[0] + one[2] + PAD < other[0] or other[0] + other[2] + PAD < one[0]
+    return beside or abs(one[1] - other[1]) > LINE
+
+
+def colour_of(number: int, count: int) -> str:
+    """The colour of a group out of so many."""
+    if count <= len(HEAD_COLOURS):
+        return HEAD_COLOURS[number]
+    return to_hex(mpl.colormaps["tab20"](number % 20))

@@ -1,0 +1,278 @@
+"""Heads compared within one capture: groups that attend alike, neighbours, pairs, layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from attnviz.attention.axis import Axis
+from attnviz.errors import CaptureError, SelectionError
+from attnviz.metrics.groups import between, grouped, layout, nearest_pairs
+from attnviz.metrics.similarity import distances_to, head_distances, pair_distances
+from attnviz.views.head_screen import head_maps, prepared
+from attnviz.views.heatmap import Heatmap, State, largest, singles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from attnviz.attention.capture import LayerAttention
+    from attnviz.views.head_screen import HeadMaps
+    from attnviz.views.patterns import Head
+    from attnviz.views.request import Request
+
+PAIRS = 5  # nearest pairs that are listed
+MOST = 3  # queries that are named where two heads differ most
+
+
+@dataclass(frozen=True, slots=True)
+class HeadGroup:
+    """Heads that attend alike: the one nearest to all others, and the mean distance of two."""
+
+    heads: tuple[Head, ...]
+    typical: Head
+    within: float
+
+
+@dataclass(frozen=True, eq=False)
+class HeadGroups:
+    """All heads by groups, the largest first, and the `pairs` that are nearest.
+
+    `distances`: float (heads, heads), Jensen-Shannon in [0, 1], in the order of `heads`; `order`:
+    the same heads so that groups and near heads stand together; `points` float (heads, 2): a map
+    of them, with the square roots of the distances as far as a plane can hold them. Heads of a
+    group are at most THRESHOLD apart, by average linkage; `queries` are compared. `top` groups
+    are to be listed.
+    """
+
+    stack: str
+    heads: tuple[Head, ...]
+    groups: tuple[HeadGroup, ...]
+    pairs: tuple[tuple[Head, Head, float], ...]
+    distances: np.ndarray
+    order: tuple[int, ...]
+    points: np.ndarray
+    queries: int
+    top: int | None = None
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LikeHead:
+    """The heads most like one head, nearest first, with their distances."""
+
+    stack: str
+    head: Head
+    rows: tuple[tuple[Head, float], ...]
+    left_out: int
+    queries: int
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPair:
+    """Two heads, their distance, and the queries (position, label, distance) that differ most."""
+
+    one: Head
+    other: Head
+    distance: float
+    most: tuple[tuple[int, str, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SideBySide:
+    """Chosen heads on one scale, and every two of them compared, nearest first."""
+
+    stack: str
+    maps: HeadMaps
+    pairs: tuple[HeadPair, ...]
+    queries: int
+    several: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class DistanceMatrix:
+    """Distances between `heads` in the order of their groups, or between `layers`.
+
+    `shown` has their names on both axes; what has no distance is masked.
+    """
+
+    stack: str
+    what: Literal["heads", "layers"]
+    shown: Heatmap
+    queries: int
+    several: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What is compared: heads with their maps, (heads of a layer, queries, keys) per layer.
+
+    `layers` by number are as the look wants them, all with the same `queries` and `keys`;
+    `counted`: bool (queries,), those that distances are means over.
+    """
+
+    heads: tuple[Head, ...]
+    maps: tuple[np.ndarray, ...]
+    layers: Mapping[int, LayerAttention]
+    counted: np.ndarray
+    queries: Axis
+    keys: Axis
+    causal: bool
+
+    @property
+    def count(self) -> int:
+        """How many queries are compared."""
+        return int(self.counted.sum())
+
+    def map_of(self, index: int) -> np.ndarray:
+        """The map of a head by its place in `heads`, (queries, keys)."""
+        for one in self.maps:
+            if index < len(one):
+                return np.asarray(one[index])
+            index -= len(one)
+        raise IndexError(index)
+
+
+def material(asked: Request) -> Material:
+    """The maps of the wanted heads.
+
+    Raises CaptureError when they were not kept whole, SelectionError when the layers attend over
+    different tokens.
+    """
+    layers = [prepared(asked.stack.by_layer[number], asked.look) for number in asked.wanted]
+    first = layers[0]
+    for one in layers:
+        if "weights" not in one.kept:
+            raise CaptureError(
+                f"the maps of layer {one.layer} were not kept whole, and cannot be compared",
+                "select fewer layers or heads, shorten the text, or give --memory more",
+            )
+        if (one.queries, one.keys) != (first.queries, first.keys):
+            raise SelectionError(
+                f"layers {first.layer} and {one.layer} attend over different tokens",
+                "compare layers of one length: --layer",
+            )
+    return Material(
+        heads=tuple(asked.heads),
+        maps=tuple(wanted_maps(one, asked.wanted[one.layer]) for one in layers),
+        layers={one.layer: one for one in layers},
+        counted=np.array(first.queries.counted(first.causal), bool),
+        queries=first.queries,
+        keys=first.keys,
+        causal=first.causal,
+    )
+
+
+def wanted_maps(layer: LayerAttention, heads: Sequence[int]) -> np.ndarray:
+    """The maps of these heads of a layer."""
+    weights = layer.kept["weights"]
+    if tuple(heads) == layer.heads:
+        return weights
+    return np.asarray(weights[[layer.heads.index(head) for head in heads]])
+
+
+def head_groups(
+    asked: Request, top: int | None = None, progress: Callable[[float], None] | None = None
+) -> HeadGroups:
+    """All wanted heads by groups. Raises SelectionError when there is only one."""
+    found = material(asked)
+    heads = found.heads
+    if len(heads) < 2:
+        raise SelectionError("one head alone cannot be compared", "select more heads")
+    distances = head_distances(found.maps, found.counted, progress, causal=found.causal)
+    groups = grouped(distances)
+    return HeadGroups(
+        stack=asked.stack.name,
+        heads=heads,
+        groups=tuple(
+            HeadGroup(tuple(heads[i] for i in one.members), heads[one.typical], one.within)
+            for one in groups.groups
+        ),
+        pairs=tuple((heads[i], heads[j], far) for i, j, far in nearest_pairs(distances, PAIRS)),
+        distances=distances,
+        order=tuple(groups.order.tolist()),
+        points=layout(np.sqrt(distances)),
+        queries=found.count,
+        top=top,
+        several=asked.several,
+    )
+
+
+def like_head(asked: Request, head: tuple[int, int], top: int) -> LikeHead:
+    """The `top` wanted heads that are nearest to one of them, (layer, head)."""
+    found = material(asked)
+    place = [(one.layer, one.head) for one in found.heads].index(head)
+    distances = distances_to(found.maps, found.map_of(place), found.counted)
+    near = sorted((far, i) for i, far in enumerate(distances.tolist()) if i != place)
+    return LikeHead(
+        stack=asked.stack.name,
+        head=found.heads[place],
+        rows=tuple((found.heads[i], far) for far, i in near[:top]),
+        left_out=max(0, len(near) - top),
+        queries=found.count,
+        several=asked.several,
+    )
+
+
+def side_by_side(asked: Request) -> SideBySide:
+    """The wanted heads beside one another, and every pair of them."""
+    found = material(asked)
+    pairs = []
+    for i in range(len(found.heads)):
+        for j in range(i + 1, len(found.heads)):
+            far, rows = pair_distances(found.map_of(i)[None], found.map_of(j)[None], found.counted)
+            most = differing(rows[0], found.queries)
+            pairs.append(HeadPair(found.heads[i], found.heads[j], float(far[0]), most))
+    return SideBySide(
+        stack=asked.stack.name,
+        maps=head_maps(asked.stack, asked.pairs, asked.look, asked.rows, asked.several),
+        pairs=tuple(sorted(pairs, key=lambda pair: pair.distance)),
+        queries=found.count,
+        several=asked.several,
+    )
+
+
+def differing(distances: np.ndarray, queries: Axis) -> tuple[tuple[int, str, float], ...]:
+    """The queries with the largest distances (queries,): position, label, distance."""
+    order = np.argsort(-np.nan_to_num(distances, nan=-1), kind="stable")[:MOST].tolist()
+    return tuple((i, queries.labels[i], float(distances[i])) for i in order if distances[i] > 0)
+
+
+def layer_matrix(asked: Request, progress: Callable[[float], None] | None = None) -> DistanceMatrix:
+    """Mean distances between the heads of any two layers. Raises SelectionError for one layer."""
+    groups = head_groups(asked, progress=progress)
+    numbers = list(asked.wanted)
+    if len(numbers) < 2:
+        raise SelectionError("one layer alone cannot be compared", "select more layers")
+    labels = np.array([numbers.index(one.layer) for one in groups.heads])
+    shown = distance_map([f"L{number}" for number in numbers], between(groups.distances, labels))
+    return DistanceMatrix(groups.stack, "layers", shown, groups.queries, groups.several)
+
+
+def group_matrix(groups: HeadGroups) -> DistanceMatrix:
+    """The distances of all heads, in the order of their groups."""
+    order = list(groups.order)
+    names = [groups.heads[i].label for i in order]
+    shown = distance_map(names, groups.distances[np.ix_(order, order)])
+    return DistanceMatrix(groups.stack, "heads", shown, groups.queries, groups.several)
+
+
+def distance_map(names: Sequence[str], values: np.ndarray) -> Heatmap:
+    """The distances (names, names) as a map to draw; NaN stands for none."""
+    axis = Axis(tuple(names))
+    states = np.where(np.isnan(values), State.MASKED, np.where(values == 0, State.ZERO, 0))
+    found = Heatmap(
+        values=np.nan_to_num(values).astype(np.float32),
+        states=states.astype(np.uint8),
+        queries=axis,
+        keys=axis,
+        rows=singles(len(axis)),
+        columns=singles(len(axis)),
+        sinks=np.zeros(len(axis), bool),
+        vmax=0.0,
+        reduce="mean",
+        measure="distance",
+    )
+    return replace(found, vmax=largest(found))
