@@ -19,6 +19,7 @@ from attnviz.observe.function_tap import FunctionTap
 from attnviz.observe.interface_tap import interface_tap
 from attnviz.observe.places import MODALITIES, Place, Places, pattern_of
 from attnviz.observe.plan import block_rows
+from attnviz.observe.rows import Rows
 from attnviz.observe.source import TensorSource
 from attnviz.observe.values import Proof, values_behind
 from attnviz.observe.walk import ModuleWalk
@@ -90,35 +91,6 @@ class Observation:
         return {name: AttentionStack(name, by_layer) for name, by_layer in found.items()}
 
 
-@dataclass
-class Rows:
-    """Maps of one query each by one module under one call of its parent: parts of one map.
-
-    A recurrent decoder attends anew at every step; its steps are the rows. `shape` is that of one
-    part, (heads, 1, keys).
-    """
-
-    running: Running
-    shape: tuple[int, int, int]
-    parts: list[torch.Tensor] = field(default_factory=list)
-    leaks: bool = False
-
-    def add(self, maps: MapSource) -> None:
-        """Nothing; the map is the next row."""
-        heads = range(maps.heads)
-        row = [maps.rows(example, heads, 0, 1) for example in range(maps.examples)]
-        self.parts.append(torch.stack(row))  # (examples, heads, 1, keys)
-        self.leaks |= maps.leaks
-
-    def fit(self, lengths: set[int]) -> bool:
-        """Whether the rows make one map over a sequence of one of these lengths."""
-        return len(self.parts) in lengths and len({part.shape for part in self.parts}) == 1
-
-    def joined(self) -> TensorSource:
-        """The rows as one map."""
-        return TensorSource(torch.cat(self.parts, dim=2), leaks=self.leaks)
-
-
 class Recorder:
     """Turns the calls that the taps see into layers (see Watcher)."""
 
@@ -164,12 +136,14 @@ class Recorder:
                 again = last_row(source(), known.kept[0].heads)
                 known.parts += not torch.equal(again, known.last_row)
             return
+        modules = self.walk.around(running)
         if shape[1] == 1 and self.steps > 1:
-            rows = self._rows.setdefault((running.path, running.caller), Rows(running, shape))
+            new = Rows(running, modules, shape)
+            rows = self._rows.setdefault((running.path, running.caller), new)
             with torch._C.DisableTorchFunction():
                 rows.add(source())
         elif self._spans_sequences(shape):
-            self._record(running, source, shape)
+            self._record(running, modules, source, shape)
         else:
             self.hidden.setdefault(pattern_of(running.path)[0], shape)
 
@@ -177,12 +151,16 @@ class Recorder:
         """Place the maps whose rows came one by one; where they make no map, say so."""
         for rows in self._rows.values():
             if rows.fit(self.lengths):
-                self._record(rows.running, rows.joined, rows.shape)
+                self._record(rows.running, rows.modules, rows.joined, rows.shape)
             else:
                 self.hidden.setdefault(pattern_of(rows.running.path)[0], rows.shape)
 
     def _record(
-        self, running: Running, source: Callable[[], MapSource], shape: tuple[int, int, int]
+        self,
+        running: Running,
+        modules: list[nn.Module],
+        source: Callable[[], MapSource],
+        shape: tuple[int, int, int],
     ) -> None:
         heads, _, keys = shape
         crosses = running.crosses and keys != self.merged_keys
@@ -192,7 +170,7 @@ class Recorder:
         picked = tuple(self.wanted(layer.place.role, layer.place.layer, heads))
         if picked:
             with torch._C.DisableTorchFunction():  # thousands of our own calls, none to be seen
-                self._reduce(layer, source(), picked, self.walk.around(running))
+                self._reduce(layer, source(), picked, modules)
 
     def _reduce(
         self, layer: Layer, maps: MapSource, heads: tuple[int, ...], modules: list[nn.Module]

@@ -41,6 +41,8 @@ class RecurrentForConditionalGeneration(PreTrainedModel, GenerationMixin):
             nn.init.normal_(module.weight, std=self.config.width**-0.5)
         elif isinstance(module, OWN_START):
             module.reset_parameters()
+        elif module is self:
+            nn.init.zeros_(self.bias)
 
     @classmethod
     def _supports_default_dynamic_cache(cls) -> bool:
