@@ -357,7 +357,7 @@ def observe(
     recorder.take_back()
     if not recorder.layers:
         raise CaptureError(
-            f"no attention was seen in {type(model).__name__}",
+            f"no attention was seen in {type(getattr(model, 'module', model)).__name__}",
             "models without softmax attention (state space, linear) have no weights to show",
         )
     return Observation(outputs, recorder.layers, recorder.places.stack_names(), recorder.hidden)
