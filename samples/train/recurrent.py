@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from common import Run, deterministic, optimise, parser_of, save
@@ -39,6 +39,19 @@ def build_model(vocabulary_size: int, score: str) -> RecurrentForConditionalGene
     return model
 
 
+def groups(model: RecurrentForConditionalGeneration) -> list[dict[str, Any]]:
+    """The parameters and their learning rates.
+
+    W of the general score learns ten times slower: as fast as the states, it soon asks for the
+    neighbours of words.
+    """
+    if model.config.score != "general":
+        return [{"params": [*model.parameters()], "lr": 5e-3}]
+    slow = model.decoder.cross_attention.parameters_of_score["W"]
+    others = [one for one in model.parameters() if one is not slow]
+    return [{"params": others, "lr": 5e-3}, {"params": [slow], "lr": 5e-4}]
+
+
 def train(
     model: RecurrentForConditionalGeneration,
     tokenizer: PreTrainedTokenizerFast,
@@ -47,7 +60,7 @@ def train(
     seconds: float,
 ) -> Run:
     """Train in place, for `steps` steps or `seconds` seconds, whichever ends first."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(groups(model), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / 100, max(0.0, 1 - step / steps))
     )
@@ -126,7 +139,8 @@ decoder row that predicts the word, `reads` the row that reads it as its input.
 
 - It knows its {english} words and singular sentences of at most 16 words.
 - That the weights show the alignment is a property of this model and its data: a recurrent encoder
-  mixes neighbouring words, and a model may look beside the word it translates.
+  mixes neighbouring words, and a model may look beside the word it translates. Models of this kind
+  that translate as well, from other seeds and learning rates, had error rates of up to 0.2.
 - The transformers library alone does not load it. `attnviz.load` does, and runs no code from the
   folder.
 """

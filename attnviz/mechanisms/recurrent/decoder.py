@@ -31,10 +31,16 @@ class CrossAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Nothing; the parameters are drawn anew, evenly within ± 1/√width."""
+        """Nothing; the parameters are drawn anew, evenly within ± 1/√width.
+
+        The general score starts out as dot, W = I: random products of states are too small to
+        tell one source word from another.
+        """
         for parameter in self.parameters_of_score.values():
             bound = parameter.shape[-1] ** -0.5
             nn.init.uniform_(parameter, -bound, bound)
+        if self.score == "general":
+            nn.init.eye_(self.parameters_of_score["W"])
 
     def forward(self, state: Tensor, states: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         """The context (examples, width) and the weights (examples, 1, 1, source).
