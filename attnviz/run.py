@@ -22,7 +22,7 @@ from attnviz.observe.plan import Plan, expected_sites, human, make_plan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from attnviz.attention.capture import Check, ModelFacts
     from attnviz.attention.rows import Observer, Site
@@ -35,7 +35,7 @@ GIVE_TARGET = 'the decoder needs a text: --target "…"'
 
 def capture(
     model: LoadedModel | nn.Module,
-    inputs: str | Mapping[str, Any] | tuple[Any, ...],
+    inputs: str | Mapping[str, Any] | tuple[Any, ...] | Tensor,
     *,
     pair: str | None = None,
     target: str | None = None,
@@ -46,11 +46,11 @@ def capture(
     """The attention of one text, or of one example given as tensors.
 
     `model` comes from `attnviz.load`, or is any transformers model or module of PyTorch; then
-    `inputs` is what its forward takes, a mapping or a tuple. Modules are seen where they call
-    `nn.MultiheadAttention` or `F.scaled_dot_product_attention`. `pair` is the second text of a
-    pair, `target` the decoder's text. `layers` and `heads` restrict what is observed: the rest
-    costs nothing. `memory` (such as "4GiB") bounds the maps that are kept; what does not fit is
-    pooled.
+    `inputs` is what its forward takes: a mapping, a tuple, or one tensor. Modules are seen where
+    they call `nn.MultiheadAttention` or `F.scaled_dot_product_attention`. `pair` is the second
+    text of a pair, `target` the decoder's text. `layers` and `heads` restrict what is observed:
+    the rest costs nothing. `memory` (such as "4GiB") bounds the maps that are kept; what does not
+    fit is pooled.
 
     Raises InputError, SelectionError, CaptureError or ModelError.
     """
@@ -73,7 +73,7 @@ def capture(
 
 def captures(
     model: LoadedModel | nn.Module,
-    tensors: Mapping[str, Any] | tuple[Any, ...],
+    tensors: Mapping[str, Any] | tuple[Any, ...] | Tensor,
     *,
     selection: Selection | None = None,
     memory: str | None = None,

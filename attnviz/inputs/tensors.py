@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def from_tensors(
     model: PreTrainedModel,
-    tensors: Mapping[str, Any] | Sequence[Any],
+    tensors: Mapping[str, Any] | Sequence[Any] | torch.Tensor,
     tokenizer: PreTrainedTokenizerBase | None = None,
 ) -> ModelInputs:
     """The tensors moved to the model's device, with one axis per example.
@@ -41,28 +41,31 @@ def from_tensors(
         return from_arguments(module, placed)
     if sources is None:
         raise InputError(
-            f"no input_ids among the tensors: {', '.join(tensors) or 'there are none'}",
+            f"no input_ids among the tensors: {', '.join(placed) or 'there are none'}",
             "give at least input_ids of shape (examples, tokens)",
         )
     return ModelInputs(placed, sources, side(placed, "decoder_", tokenizer))
 
 
-def called(module: nn.Module, tensors: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
-    """The tensors by the names of the arguments of the module's forward.
+def called(
+    module: nn.Module, tensors: Mapping[str, Any] | Sequence[Any] | torch.Tensor
+) -> dict[str, Any]:
+    """The tensors by the names of the arguments of the module's forward; one tensor is the first.
 
     Raises InputError when it takes fewer, or does not name them.
     """
     if isinstance(tensors, Mapping):
         return dict(tensors)
+    given = tensors if isinstance(tensors, (tuple, list)) else (tensors,)
     signature = inspect.signature(module.forward)
     named = all(one.kind is not one.VAR_POSITIONAL for one in signature.parameters.values())
     try:
-        bound = signature.bind_partial(*tensors).arguments if named else {}
+        bound = signature.bind_partial(*given).arguments if named else {}
     except TypeError:
         bound = {}
     if not bound:
         raise InputError(
-            f"{len(tensors)} inputs do not fit {type(module).__name__}.forward{signature}",
+            f"{len(given)} inputs do not fit {type(module).__name__}.forward{signature}",
             "give a mapping of its arguments, or a tuple in their order",
         )
     return bound

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from attnviz.observe.plan import block_rows
 from attnviz.observe.rows import Rows
 from attnviz.observe.source import TensorSource
 from attnviz.observe.values import Proof, values_behind
-from attnviz.observe.walk import ModuleWalk
+from attnviz.observe.walk import ModuleWalk, evaluating
 
 if TYPE_CHECKING:
     import numpy as np
@@ -318,19 +318,6 @@ def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[s
     }
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module in eval mode while the context is open, and as it was afterwards."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
-
 def observe(
     model: PreTrainedModel,
     tensors: Mapping[str, Any],
@@ -347,7 +334,6 @@ def observe(
     recorder = Recorder(model, sources, targets, observers, wanted)
     with ExitStack() as stack:
         stack.enter_context(evaluating(model))
-        stack.enter_context(torch.no_grad())
         stack.enter_context(recorder.walk.watch())
         stack.enter_context(interface_tap(recorder))
         stack.enter_context(FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths))

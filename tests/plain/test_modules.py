@@ -191,6 +191,12 @@ def test_layers_and_heads_can_be_chosen() -> None:
     assert np.array_equal(alone.weights(1, 2), whole)
 
 
+def test_one_tensor_is_the_first_argument() -> None:
+    module, ids = uneven(Reader(HEADS)), torch.arange(7)[None]
+    alone = attnviz.capture(module, ids).stacks["self"].weights(0)
+    assert np.array_equal(alone, attnviz.capture(module, (ids,)).stacks["self"].weights(0))
+
+
 def test_what_does_not_fit_is_said() -> None:
     module = uneven(Reader(1))
     with pytest.raises(InputError, match=r"2 inputs do not fit Reader.forward\(ids"):
