@@ -22,7 +22,7 @@ from attnviz.observe.plan import Plan, expected_sites, human, make_plan
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from transformers import PreTrainedModel
+    from torch import Tensor, nn
 
     from attnviz.attention.capture import Check, ModelFacts
     from attnviz.attention.rows import Observer, Site
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from attnviz.models.load import LoadedModel
     from attnviz.observe.engine import Wanted
 
+GIVE_TARGET = 'the decoder needs a text: --target "…"'
+
 
 def capture(
-    model: LoadedModel | PreTrainedModel,
-    inputs: str | Mapping[str, Any],
+    model: LoadedModel | nn.Module,
+    inputs: str | Mapping[str, Any] | tuple[Any, ...] | Tensor,
     *,
     pair: str | None = None,
     target: str | None = None,
@@ -43,10 +45,12 @@ def capture(
 ) -> Capture:
     """The attention of one text, or of one example given as tensors.
 
-    `model` comes from `attnviz.load`, or is any transformers model; then `inputs` is the mapping
-    of tensors that its forward takes. `pair` is the second text of a pair, `target` the decoder's
-    text. `layers` and `heads` restrict what is observed: the rest costs nothing. `memory` (such
-    as "4GiB") bounds the maps that are kept; what does not fit is pooled.
+    `model` comes from `attnviz.load`, or is any transformers model or module of PyTorch; then
+    `inputs` is what its forward takes: a mapping, a tuple, or one tensor. Modules are seen where
+    they call `nn.MultiheadAttention` or `F.scaled_dot_product_attention`. `pair` is the second
+    text of a pair, `target` the decoder's text. `layers` and `heads` restrict what is observed:
+    the rest costs nothing. `memory` (such as "4GiB") bounds the maps that are kept; what does not
+    fit is pooled.
 
     Raises InputError, SelectionError, CaptureError or ModelError.
     """
@@ -68,8 +72,8 @@ def capture(
 
 
 def captures(
-    model: LoadedModel | PreTrainedModel,
-    tensors: Mapping[str, Any],
+    model: LoadedModel | nn.Module,
+    tensors: Mapping[str, Any] | tuple[Any, ...] | Tensor,
     *,
     selection: Selection | None = None,
     memory: str | None = None,
@@ -95,7 +99,7 @@ def run(
     if inputs.encoder_only and selection.stack in ("decoder", "cross"):
         raise SelectionError(
             f"stack {selection.stack} was not run: the decoder of {loaded.facts.name} has no text",
-            'give it one: --target "…"',
+            GIVE_TARGET,
         )
     selection = counted(loaded, inputs, selection)
     wants = wanted(inputs, selection)
@@ -104,9 +108,8 @@ def run(
     validate(seen, selection, loaded.facts.name)
     found = [seen.stacks(example) for example in range(len(inputs.sources))]
     if not all(found):
-        raise CaptureError(
-            f"no attention map of {loaded.facts.name} can be shown", "; ".join(seen.notes)
-        )
+        why = "; ".join(seen.notes) or (GIVE_TARGET if inputs.encoder_only else "")
+        raise CaptureError(f"no attention map of {loaded.facts.name} can be shown", why)
     checks = verdicts(stack for stacks in found for stack in stacks.values())
     require_trust(checks, loaded.facts.name)
     notes = (*loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.axis import Axis, slots
@@ -9,35 +11,72 @@ from attnviz.errors import InputError
 from attnviz.inputs.encode import ModelInputs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     import torch
+    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def from_tensors(
     model: PreTrainedModel,
-    tensors: Mapping[str, Any],
+    tensors: Mapping[str, Any] | Sequence[Any] | torch.Tensor,
     tokenizer: PreTrainedTokenizerBase | None = None,
 ) -> ModelInputs:
     """The tensors moved to the model's device, with one axis per example.
 
-    Without a tokenizer the labels are the ids. `attention_mask` and `decoder_attention_mask` tell
-    what is padding. Raises InputError when no tensor says how many positions there are.
-    """
-    import torch
+    They have names or stand in the order of the arguments of the model's forward. Without a
+    tokenizer the labels are the ids. `attention_mask` and `decoder_attention_mask` tell what is
+    padding; see `inputs.plain` for modules that are no models of transformers.
 
-    placed = {
-        name: value.to(model.device) if isinstance(value, torch.Tensor) else value
-        for name, value in tensors.items()
-    }
+    Raises InputError when no tensor says how many positions there are.
+    """
+    from attnviz.inputs.plain import from_arguments
+    from attnviz.models.plain import PlainModel
+
+    module = model.module if isinstance(model, PlainModel) else model
+    placed = moved(called(module, tensors), model.device)
     sources = side(placed, "", tokenizer)
+    if sources is None and isinstance(model, PlainModel):
+        return from_arguments(module, placed)
     if sources is None:
         raise InputError(
-            f"no input_ids among the tensors: {', '.join(tensors) or 'there are none'}",
+            f"no input_ids among the tensors: {', '.join(placed) or 'there are none'}",
             "give at least input_ids of shape (examples, tokens)",
         )
     return ModelInputs(placed, sources, side(placed, "decoder_", tokenizer))
+
+
+def called(
+    module: nn.Module, tensors: Mapping[str, Any] | Sequence[Any] | torch.Tensor
+) -> dict[str, Any]:
+    """The tensors by the names of the arguments of the module's forward; one tensor is the first.
+
+    Raises InputError when it takes fewer, or does not name them.
+    """
+    if isinstance(tensors, Mapping):
+        return dict(tensors)
+    given = tensors if isinstance(tensors, (tuple, list)) else (tensors,)
+    signature = inspect.signature(module.forward)
+    named = all(one.kind is not one.VAR_POSITIONAL for one in signature.parameters.values())
+    try:
+        bound = signature.bind_partial(*given).arguments if named else {}
+    except TypeError:
+        bound = {}
+    if not bound:
+        raise InputError(
+            f"{len(given)} inputs do not fit {type(module).__name__}.forward{signature}",
+            "give a mapping of its arguments, or a tuple in their order",
+        )
+    return bound
+
+
+def moved(tensors: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """The tensors on this device; one that stands there twice stays one."""
+    import torch
+
+    there = {id(one): one.to(device) for one in tensors.values() if isinstance(one, torch.Tensor)}
+    return {name: there.get(id(one), one) for name, one in tensors.items()}
 
 
 def side(

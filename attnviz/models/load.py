@@ -19,6 +19,7 @@ from attnviz.models.translate import MissingError, translate
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from attnviz.models.source import Source
@@ -118,6 +119,9 @@ def read(request: Request, place: torch.device, number_format: torch.dtype | str
     """Config, tokenizer and weights, read once each."""
     from transformers import AutoConfig
 
+    from attnviz.mechanisms.recurrent import register
+
+    register()
     where = request.source.path_or_id
     config = AutoConfig.from_pretrained(where, **request.options)
     tokenizer = load_tokenizer(where, config, request.options)
@@ -140,11 +144,17 @@ def read(request: Request, place: torch.device, number_format: torch.dtype | str
 
 
 def wrap(
-    model: LoadedModel | PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None = None
+    model: LoadedModel | nn.Module, tokenizer: PreTrainedTokenizerBase | None = None
 ) -> LoadedModel:
     """A model that is in memory already, as `load` would give it back."""
+    from transformers import PreTrainedModel
+
     if isinstance(model, LoadedModel):
         return model
+    if not isinstance(model, PreTrainedModel):
+        from attnviz.models.plain import wrap_module
+
+        return wrap_module(model)
     return LoadedModel(model, tokenizer, describe(model))
 
 

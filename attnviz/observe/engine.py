@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,10 @@ from attnviz.observe.function_tap import FunctionTap
 from attnviz.observe.interface_tap import interface_tap
 from attnviz.observe.places import MODALITIES, Place, Places, pattern_of
 from attnviz.observe.plan import block_rows
+from attnviz.observe.rows import Rows
 from attnviz.observe.source import TensorSource
 from attnviz.observe.values import Proof, values_behind
-from attnviz.observe.walk import ModuleWalk
+from attnviz.observe.walk import ModuleWalk, evaluating
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Accumulator, Observer, Values
     from attnviz.observe.source import MapSource
+    from attnviz.observe.walk import Running
 
 Wanted = Callable[[str, int, int], Sequence[int]]
 
@@ -110,6 +112,7 @@ class Recorder:
         self.layers: list[Layer] = []
         self.hidden: dict[str, tuple[int, ...]] = {}
         self._by_caller: dict[tuple[str, int], Layer] = {}
+        self._rows: dict[tuple[str, int], Rows] = {}
         self.watching = ExitStack()
 
     @property
@@ -133,9 +136,32 @@ class Recorder:
                 again = last_row(source(), known.kept[0].heads)
                 known.parts += not torch.equal(again, known.last_row)
             return
-        if not self._spans_sequences(shape):
+        modules = self.walk.around(running)
+        if shape[1] == 1 and self.steps > 1:
+            new = Rows(running, modules, shape)
+            rows = self._rows.setdefault((running.path, running.caller), new)
+            with torch._C.DisableTorchFunction():
+                rows.add(source())
+        elif self._spans_sequences(shape):
+            self._record(running, modules, source, shape)
+        else:
             self.hidden.setdefault(pattern_of(running.path)[0], shape)
-            return
+
+    def finish(self) -> None:
+        """Place the maps whose rows came one by one; where they make no map, say so."""
+        for rows in self._rows.values():
+            if rows.fit(self.lengths):
+                self._record(rows.running, rows.modules, rows.joined, rows.shape)
+            else:
+                self.hidden.setdefault(pattern_of(rows.running.path)[0], rows.shape)
+
+    def _record(
+        self,
+        running: Running,
+        modules: list[nn.Module],
+        source: Callable[[], MapSource],
+        shape: tuple[int, int, int],
+    ) -> None:
         heads, _, keys = shape
         crosses = running.crosses and keys != self.merged_keys
         layer = Layer(self.places.place(running.path, crosses=crosses), heads)
@@ -144,7 +170,7 @@ class Recorder:
         picked = tuple(self.wanted(layer.place.role, layer.place.layer, heads))
         if picked:
             with torch._C.DisableTorchFunction():  # thousands of our own calls, none to be seen
-                self._reduce(layer, source(), picked, self.walk.around(running))
+                self._reduce(layer, source(), picked, modules)
 
     def _reduce(
         self, layer: Layer, maps: MapSource, heads: tuple[int, ...], modules: list[nn.Module]
@@ -186,6 +212,11 @@ class Recorder:
         running = self.walk.current()
         if running is not None and set(shape[1:-1]) & set(self.walk.head_counts()):
             self.hidden.setdefault(pattern_of(running.path)[0], shape)
+
+    @property
+    def steps(self) -> int:
+        """How many queries the decoder has, or where there is none the only stack."""
+        return len((self.targets or self.sources)[0])
 
     @property
     def merged_keys(self) -> int:
@@ -287,19 +318,6 @@ def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[s
     }
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module in eval mode while the context is open, and as it was afterwards."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True
-
-
 def observe(
     model: PreTrainedModel,
     tensors: Mapping[str, Any],
@@ -316,16 +334,16 @@ def observe(
     recorder = Recorder(model, sources, targets, observers, wanted)
     with ExitStack() as stack:
         stack.enter_context(evaluating(model))
-        stack.enter_context(torch.no_grad())
         stack.enter_context(recorder.walk.watch())
         stack.enter_context(interface_tap(recorder))
         stack.enter_context(FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths))
         stack.enter_context(recorder.watching)
         outputs = model(**tensors)
+        recorder.finish()
     recorder.take_back()
     if not recorder.layers:
         raise CaptureError(
-            f"no attention was seen in {type(model).__name__}",
+            f"no attention was seen in {type(getattr(model, 'module', model)).__name__}",
             "models without softmax attention (state space, linear) have no weights to show",
         )
     return Observation(outputs, recorder.layers, recorder.places.stack_names(), recorder.hidden)

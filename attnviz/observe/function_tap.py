@@ -95,6 +95,7 @@ class FunctionTap(TorchFunctionMode):
         enable_gqa: bool = False,
     ) -> None:
         running = self.walk.current()
+        query, key, value = (self._four(one) for one in (query, key, value))
         if query.ndim != 4 or query.shape[0] != self.examples or running is None:
             return
         if attn_mask is not None:
@@ -108,10 +109,16 @@ class FunctionTap(TorchFunctionMode):
             module,
         )
 
+    def _four(self, states: torch.Tensor) -> torch.Tensor:
+        """(examples, heads, tokens, d) of states without heads or without examples."""
+        if states.ndim == 3 and len(states) == self.examples:
+            return states.unsqueeze(1)
+        return states[(None,) * (4 - states.ndim)] if self.examples == 1 else states
+
     def _multi_head(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         given = MULTI_HEAD.bind(*args, **kwargs).arguments
         query, key = given["query"], given["key"]
-        if query.ndim != 3:
+        if query.ndim not in (2, 3):
             return
         added = (given["bias_k"] is not None) + given["add_zero_attn"]
         shape = given["num_heads"], query.shape[0], key.shape[0] + added
@@ -120,7 +127,7 @@ class FunctionTap(TorchFunctionMode):
         def source() -> TensorSource:
             weights = F.multi_head_attention_forward(**wanted)[1]
             assert weights is not None
-            return TensorSource(weights)
+            return TensorSource(weights if weights.ndim == 4 else weights.unsqueeze(0))
 
         self.watcher.seen(source, shape, None)
 

@@ -7,15 +7,23 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import nn
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import torch
-    from torch import nn
 
 # Names under which attention modules are handed the states of another sequence.
 OTHER_SEQUENCE = ("key_value_states", "encoder_hidden_states", "cross_attention_states")
 HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head", "heads", "nhead")
+
+
+def asks_others(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether torch's own multi-head attention was handed keys that are not its queries."""
+    if not isinstance(module, nn.MultiheadAttention):
+        return False
+    given = dict(zip(("query", "key"), args, strict=False)) | kwargs
+    return given.get("query") is not given.get("key")
 
 
 @dataclass
@@ -92,6 +100,7 @@ class ModuleWalk:
             self.stack.clear()
         self._invocations += 1
         crosses = any(kwargs.get(name) is not None for name in OTHER_SEQUENCE)
+        crosses = crosses or asks_others(module, args, kwargs)
         caller = self.stack[-1].invocation if self.stack else 0
         path = self._path(module)
         self.stack.append(Running(module, path, self._invocations, caller, crosses))
@@ -111,3 +120,17 @@ class ModuleWalk:
                 if below:
                     return below[0]
         return names[0]
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Every module in eval mode and no gradients while the context is open; then as it was."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True

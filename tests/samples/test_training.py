@@ -45,12 +45,15 @@ def wordnet_folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sentiment", "translate", "english"])
+@pytest.mark.parametrize("name", ["sentiment", "translate", "english", "rnn-general"])
 def test_short_run(name: str, tmp_path: Path, wordnet_folder: Path) -> None:
     before = hashes()
     output = tmp_path / "model"
-    command = [sys.executable, "-W", "error::UserWarning", str(SAMPLES / "train" / f"{name}.py")]
+    script = "recurrent" if name.startswith("rnn-") else name
+    command = [sys.executable, "-W", "error::UserWarning", str(SAMPLES / "train" / f"{script}.py")]
     command += ["--output", str(output), "--seconds", "2"]
+    if script == "recurrent":
+        command += ["--score", name.removeprefix("rnn-")]
     if name == "english":
         command += ["--wordnet", str(wordnet_folder)]
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
@@ -58,7 +61,9 @@ def test_short_run(name: str, tmp_path: Path, wordnet_folder: Path) -> None:
     card = (output / "README.md").read_text(encoding="utf-8")
     assert "description: " in card
     assert not re.search(r"\{[a-z_]+[:}]", card), "every place of the card is filled"
-    capture = attnviz.capture(attnviz.load(str(output)), "the small cat is not good .")
+    model = attnviz.load(str(output))
+    target = "le petit chat ." if model.encoder_decoder else None
+    capture = attnviz.capture(model, "the small cat is not good .", target=target)
     assert capture.stacks
     shipped = (SAMPLES / name / "README.md").read_text(encoding="utf-8")
     headings = [line for line in shipped.splitlines() if line.startswith("#")]

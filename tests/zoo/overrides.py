@@ -138,7 +138,7 @@ OVERRIDES: dict[str, dict[str, Any]] = {
     "embedding_gemma2_text": {"global_head_dim": 16},
     # Only half of the head dimension is rotated.
     **{
-        name: {"rope_parameters": MROPE, "head_dim": 16}
+        name: {"rope_parameters": MROPE | {"partial_rotary_factor": 0.5}, "head_dim": 16}
         for name in ("glm4v_text", "glm4v_moe_text", "glm_image_text", "glm_ocr_text")
     },
     "cohere_compass_text": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import importlib
 import logging
@@ -77,10 +78,13 @@ def model_class(name: str) -> type[PreTrainedModel]:
 
 
 def shrunk_config(name: str) -> PreTrainedConfig:
-    """The default config of a model type, or a variant of it, with every size made small."""
+    """The default config of a model type, or a variant of it, with every size made small.
+
+    Configs write into the dicts that they are given, so that each gets its own.
+    """
     base = base_name(name)
     fields = _merged(shrunk_fields(CONFIG_MAPPING[base]), OVERRIDES.get(base, {}))
-    return CONFIG_MAPPING[base](**_merged(fields, VARIANTS.get(name, {})))
+    return CONFIG_MAPPING[base](**copy.deepcopy(_merged(fields, VARIANTS.get(name, {}))))
 
 
 def base_name(name: str) -> str:

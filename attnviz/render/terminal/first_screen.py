@@ -66,10 +66,10 @@ def body(part: Body, canvas: Canvas) -> Iterator[Line]:
 def facts(one: Facts, canvas: Canvas) -> list[Line]:
     """The model, its size, how it ran, the input's length, whether the capture was checked."""
     model = one.model
-    size = [f"{model.layers} layers × {model.heads} heads" if model.layers else "",
-            parameters(model.parameters), model.dtype, model.device]  # fmt: skip
+    size = f"{counted(model.layers, 'layer')} × {counted(model.heads, 'head')}"
+    ran = [size if model.layers else "", parameters(model.parameters), model.dtype, model.device]
     architecture = "" if model.architecture == model.name else canvas.token(model.architecture)
-    words = [architecture, *size, tokens(one)]
+    words = [architecture, *ran, tokens(one)]
     said = " · ".join(word for word in words if word)
     revision = f" @{canvas.token(model.revision)[:8]}" if model.revision else ""
     parts = [(canvas.token(model.name), "bold"), (revision, "dim"), ("  ", ""), (said, "dim")]
@@ -79,6 +79,11 @@ def facts(one: Facts, canvas: Canvas) -> list[Line]:
     elif one.checks:
         parts += [(" · ", "dim"), ("checked ✓", "green")]
     return canvas.prose(parts)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 head`, `12 heads`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def tokens(one: Facts) -> str:
