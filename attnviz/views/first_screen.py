@@ -14,9 +14,19 @@ if TYPE_CHECKING:
     from attnviz.views.head_table import HeadTable
     from attnviz.views.matrix import HeadMatrix
     from attnviz.views.query_grid import QueryGrid
+    from attnviz.views.trace import HandTrace
 
     Comparison = HeadGroups | LikeHead | SideBySide | DistanceMatrix | Contrast
-    Body = HeadGrid | HeadScreen | HeadMaps | QueryGrid | HeadTable | HeadMatrix | Comparison
+    Body = (
+        HeadGrid
+        | HeadScreen
+        | HeadMaps
+        | QueryGrid
+        | HeadTable
+        | HeadMatrix
+        | Comparison
+        | HandTrace
+    )
 
 
 @dataclass(frozen=True, slots=True)
