@@ -10,8 +10,9 @@ import typer
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
 from attnviz.cli.show import check_places, chosen_form
+from attnviz.cli.source import LoadRequest, Source
 from attnviz.cli.template import STDOUT, Template
-from attnviz.cli.tracing import Tracing, check_kind, excluded
+from attnviz.cli.tracing import Tracing, check_kind, excluded, refuse_saved
 from attnviz.errors import UsageError
 
 HAND = "By hand"
@@ -195,7 +196,7 @@ def trace(
         chosen = [name for name, value in ways.items() if value is not None]
         if len(chosen) > 1:
             raise UsageError(f"{' and '.join(chosen)} exclude each other", "choose one")
-        from attnviz.trace import Recipe
+        from attnviz.tracing.hand import Recipe
 
         weigh: Literal["soft", "hard", "local"] = "hard" if hard else "soft"
         weigh = "local" if local is not None else weigh
@@ -207,3 +208,11 @@ def trace(
     for name, value in by_hand.items():
         if value is not None:
             raise UsageError(f"{name} needs --qkv", "a model has a mechanism of its own")
+    from attnviz.attention.selection import Selection
+
+    selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
+    source = Source(text, file, None, pair, target)
+    source.check()
+    refuse_saved(source)
+    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    tracing.from_model(source, request, selection, memory, bos, truncate)

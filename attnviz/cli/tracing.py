@@ -8,17 +8,26 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from attnviz.cli.output import write_file, write_text
 from attnviz.cli.template import STDOUT
 from attnviz.cli.write import IMAGES
-from attnviz.errors import UsageError
+from attnviz.errors import SelectionError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from attnviz.attention.capture import Capture
+    from attnviz.attention.selection import Selection
     from attnviz.cli.output import Talk
+    from attnviz.cli.source import LoadRequest, Source
     from attnviz.cli.template import Template
-    from attnviz.trace import Recipe
+    from attnviz.inputs.encode import ModelInputs
+    from attnviz.models.loaded import LoadedModel
+    from attnviz.tracing.hand import Recipe
+    from attnviz.views.first_screen import FirstScreen
+    from attnviz.views.head_trace import HeadTrace
     from attnviz.views.trace import HandTrace
 
 KINDS = (*IMAGES, "txt", "json", "csv", "tsv")
@@ -42,7 +51,7 @@ class Tracing:
         """Trace the numbers of a file."""
         from attnviz.inputs.qkv import read_qkv
         from attnviz.mechanisms import FAMILIES
-        from attnviz.trace import by_hand
+        from attnviz.tracing.hand import by_hand
         from attnviz.views.trace import NAMES, hand_trace
 
         given = read_qkv(path)
@@ -51,15 +60,72 @@ class Tracing:
         family = FAMILIES[recipe.mechanism]
         self.show(hand_trace(given, arrays, recipe, family, self.query, self.key))
 
-    def show(self, view: HandTrace) -> None:
-        """Print the trace, or write it to the file."""
+    def from_model(
+        self,
+        source: Source,
+        request: LoadRequest,
+        selection: Selection,
+        memory: str | None,
+        bos: bool | None,
+        truncate: bool,
+    ) -> None:
+        """Trace one query of one head of a model."""
+        from attnviz.inputs.encode import encode_batch
+        from attnviz.run import run
+        from attnviz.views.first_screen import FirstScreen, facts_of
+
+        if source.hint:
+            self.talk.hint(source.hint)
+        [text] = source.read()
+        loaded = request.load(self.talk)
+        inputs = encode_batch(loaded, [text], bos=bos, truncate=truncate)
+        with self.talk.progress(f"run {len(inputs.sources[0])} tokens"):
+            capture = run(loaded, inputs, selection, memory)[0]
+            view = self.head_trace(loaded, inputs, capture, selection)
+        self.show(view, FirstScreen(facts_of(capture), None, (view,), capture.notes))
+
+    def head_trace(
+        self, loaded: LoadedModel, inputs: ModelInputs, capture: Capture, selection: Selection
+    ) -> HeadTrace:
+        """The steps of the head and query that were asked for, else of those to show first."""
+        from attnviz.tracing.head import head_steps
+        from attnviz.views.choice import choose
+        from attnviz.views.head_trace import HeadTrace, Traced, one_key, one_query
+        from attnviz.views.look import Look
+        from attnviz.views.request import request
+
+        asked = request(capture, selection, Look())
+        choice = choose(asked.heads)
+        if choice is None:
+            raise SelectionError("there is no head to trace")
+        layer, head = asked.stack.layer(choice.head.layer), choice.head.head
+        whole = asked.stack.has_weights(layer.layer)
+        weights = asked.stack.weights(layer.layer, head) if whole else None
+        query, why_query = one_query(self.query, layer, weights)
+        if self.key is not None:
+            one_key(self.key, layer, np.zeros(len(layer.keys)))  # refused before the model runs
+        steps = head_steps(loaded, inputs, layer, head, query)
+        key, why_key = one_key(self.key, layer, steps.weights)
+        why_head = choice.reason if len(asked.pairs) > 1 else ""
+        reasons = tuple(filter(None, (why_head, why_query, why_key)))
+        return HeadTrace(
+            Traced(asked.stack.name, layer, head, query, key, reasons),
+            steps,
+            self.top,
+            asked.several,
+            rotary=rotates(loaded),
+            precision=capture.model.dtype,
+        )
+
+    def show(self, view: HandTrace | HeadTrace, screen: FirstScreen | None = None) -> None:
+        """Print the trace (as the screen that holds it), or write it to the file."""
         from attnviz.render.data.rows import to_text
-        from attnviz.render.data.trace import hand_rows, hand_values
+        from attnviz.render.data.trace import trace_rows, trace_values
 
         path = self.template.path(model="")
         kind = self.template.suffix if self.template.text != STDOUT else ""
         if kind in IMAGES:
-            self.write_image(view, path)
+            self.write_image(view, screen, path)
             return
         form = {"txt": "table", "": self.form}.get(kind, kind)
         stream = io.StringIO() if kind else sys.stdout
@@ -67,24 +133,44 @@ class Tracing:
             from attnviz.render.terminal.console import make_console
             from attnviz.render.terminal.picture import print_view
 
-            print_view(view, make_console(self.width, self.color, self.ascii, stream))
+            print_view(screen or view, make_console(self.width, self.color, self.ascii, stream))
         elif form == "json":
-            stream.write(json.dumps(hand_values(view), allow_nan=False) + "\n")
+            stream.write(json.dumps(trace_values(view, screen), allow_nan=False) + "\n")
         else:
-            stream.write(to_text(hand_rows(view), "tsv" if form == "tsv" else "csv"))
+            stream.write(to_text(trace_rows(view), "tsv" if form == "tsv" else "csv"))
         if isinstance(stream, io.StringIO) and kind:
             write_text(path, stream.getvalue())
 
-    def write_image(self, view: HandTrace, path: Path) -> None:
+    def write_image(
+        self, view: HandTrace | HeadTrace, screen: FirstScreen | None, path: Path
+    ) -> None:
         """The trace as an image."""
         from attnviz.render.image.style import ImageStyle
         from attnviz.render.image.trace import draw_trace
 
-        drawing = draw_trace(view, ImageStyle())
+        drawing = draw_trace(view, ImageStyle(), screen.facts.model if screen is not None else None)
         data = drawing.to_bytes(path.suffix.removeprefix(".").lower())
         write_file(path, lambda file: file.write(data))
         if drawing.warning:
             self.talk.hint(drawing.warning)
+
+
+def rotates(loaded: LoadedModel) -> bool:
+    """Whether the model has rotary embeddings."""
+    return any("rotary" in name.lower() for name, _ in loaded.model.named_modules())
+
+
+def refuse_saved(source: Source) -> None:
+    """Nothing. Raises UsageError for a saved capture, which says how to get its text traced."""
+    if source.saved is None:
+        return
+    from attnviz.attention.store import open_capture
+
+    name = open_capture(source.saved).model.name
+    raise UsageError(
+        f"{source.saved} holds weights, not the queries and keys that made them",
+        f'run the model again: attnviz trace "…" -m {name}',
+    )
 
 
 def check_kind(template: Template, form: str) -> None:

@@ -269,6 +269,7 @@ class Recorder:
             leaks=maps.leaks,
             rounding=self.rounding,
             values=values,
+            source=maps,
         )
         kept = stream(site, maps, self.observers(site))
         allowed = kept.pop("allowed", None)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from attnviz.inputs.qkv import HandMade
     from attnviz.mechanisms import Family
-    from attnviz.trace import Recipe
+    from attnviz.tracing.hand import Recipe
 
 NAMES = ("scores", "scaled", "masked", "weights", "output")
 WEIGHING = {"soft": "softmax", "hard": "argmax", "local": "local softmax"}

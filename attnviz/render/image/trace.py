@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import Normalize
 
+from attnviz.attention.capture import ModelFacts
 from attnviz.render.image.draw import Drawing, settings
+from attnviz.render.image.head_trace import HeadTraceBody, heading
 from attnviz.render.image.matrix import limits
 from attnviz.render.image.page import Box, Heading, compose
 from attnviz.render.image.pen import Pen
 from attnviz.render.image.style import LINE, POINTS
 from attnviz.render.terminal.ramps import luminance
 from attnviz.render.terminal.trace import alike
+from attnviz.views.head_trace import HeadTrace
 from attnviz.views.heatmap import State
 
 if TYPE_CHECKING:
@@ -159,12 +162,20 @@ def step_panel(one: Step, head: int, heads: int, view: HandTrace, pen: Pen) -> P
     return Panel(title, one.formula, values, rows, names, closed, one.name == "weights", pen)
 
 
-def draw_trace(view: HandTrace, style: ImageStyle) -> Drawing:
-    """The trace drawn. Raises UsageError when it has more pixels than can be drawn."""
+def draw_trace(
+    view: HandTrace | HeadTrace, style: ImageStyle, model: ModelFacts | None = None
+) -> Drawing:
+    """The trace drawn, of a model or by hand.
+
+    Raises UsageError when it has more pixels than can be drawn.
+    """
     with settings():
+        if isinstance(view, HeadTrace):
+            words = heading(view, model or ModelFacts(""))
+            pen = Pen(style, (words.title, *words.details, *view.keys.labels))
+            page = compose(pen, words, HeadTraceBody(view, pen))
+            return Drawing(page.figure, pen.warning)
         details = (view.formula, *view.notes)
-        words = (view.name, view.mechanism, *details, *(one.formula for one in view.steps))
-        pen = Pen(style, words)
-        title = view.mechanism if style.title is None else style.title
-        page = compose(pen, Heading(title, details), HandBody(view, pen))
+        pen = Pen(style, (view.mechanism, *details, *(one.formula for one in view.steps)))
+        page = compose(pen, Heading(view.mechanism, details), HandBody(view, pen))
         return Drawing(page.figure, pen.warning)

@@ -116,15 +116,16 @@ def product_lines(
     yield from canvas.prose([(f"score of {where}", "bold"), (what, "dim")], 2)
     titles = "".join(name.rjust(10) for name in ("q", "k", "q × k"))
     yield Line("  dim".ljust(7) + canvas.text(titles), "dim")
+    form = alike(np.concatenate([products.query, products.key, terms]))
     largest = float(abs(terms[order[0]])) or 1.0
     room = max(4, min(30, canvas.width - 40))
     for i in order[:most].tolist():
         numbers = (float(products.query[i]), float(products.key[i]), float(terms[i]))
-        line = Line(f"  {i}".ljust(7)).add("".join(plain(n).rjust(10) for n in numbers))
+        line = Line(f"  {i}".ljust(7)).add("".join(format(n, form).rjust(10) for n in numbers))
         style = "cyan" if terms[i] >= 0 else "red"
         yield line.add("  ").add(bar(abs(numbers[2]) / largest, room, canvas), style)
     if count > most:
-        rest = plain(float(terms[order[most:]].sum()))
+        rest = format(float(terms[order[most:]].sum()), form)
         words = f"  … {count - most} more, together".ljust(27) + rest.rjust(10)
         yield Line(canvas.text(words), "dim")
 

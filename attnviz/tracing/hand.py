@@ -1,4 +1,4 @@
-"""How attention comes about, step by step, computed by the reference mechanisms."""
+"""Attention over numbers that were made by hand."""
 
 from __future__ import annotations
 
