@@ -112,7 +112,7 @@ class Tracing:
             Traced(asked.stack.name, layer, head, query, key, reasons),
             steps,
             self.top,
-            asked.several,
+            several=asked.several or asked.stack.name != "self",
             rotary=rotates(loaded),
             precision=capture.model.dtype,
         )

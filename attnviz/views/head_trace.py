@@ -147,7 +147,7 @@ class HeadTrace:
         """Why this head and these tokens, and what could not be shown."""
         yield from self.traced.reasons
         if self.steps.written is None:
-            yield "what the output projection makes of the values was not seen: gates or norms"
+            yield "W_O is not applied: no projection was seen to get just what the heads mixed"
 
     @property
     def agreement(self) -> str:

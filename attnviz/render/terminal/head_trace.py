@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 TITLES = {"scores": "q·k", "scaled": "scaled", "capped": "capped", "biased": "+ bias", "exp": "exp"}
 COLUMN, WEIGHT, ADDS = 9, 7, 8  # cells of a number, of a weight, of what a key adds
-LABEL, BAR = 14, (4, 40)  # the widest label; the narrowest and the widest bar
+LABEL, BAR = 14, (4, 40)  # the widest label; the bar that exp makes room for, the widest
 
 
 def head_trace(view: HeadTrace, canvas: Canvas) -> Iterator[Line]:
@@ -29,7 +29,7 @@ def head_trace(view: HeadTrace, canvas: Canvas) -> Iterator[Line]:
     if view.products is not None and view.traced.key is not None:
         yield Line()
         key = canvas.token(view.keys.labels[view.traced.key], LABEL)
-        where = f"{query_name(view, canvas)} and {key}"
+        where = f"{query_name(view, canvas)} ({view.traced.query}) and {key} ({view.traced.key})"
         yield from product_lines(view.products, where, canvas, view.terms)
     yield Line()
     for note in view.notes:
@@ -70,11 +70,12 @@ def key_lines(view: HeadTrace, canvas: Canvas) -> Iterator[Line]:
     if spare < BAR[0]:
         columns.pop("exp")
         spare += COLUMN
-    room = min(BAR[1], max(BAR[0], spare))
+    adds = ADDS if spare >= 0 else 0
+    room = min(BAR[1], max(0, spare + ADDS - adds))
     line = Line("  key".ljust(left), "dim")
     line.add("".join(canvas.text(TITLES[one]).rjust(COLUMN) for one in columns), "dim")
     line.add("weight".rjust(WEIGHT + 1), "dim").pad(line.width + room + 2)
-    yield line.add(canvas.text(name).rjust(ADDS), "dim")
+    yield line.add(canvas.text(name).rjust(ADDS) if adds else "", "dim")
     largest = max(view.steps.weights.max(), 1e-30)
     for k in view.listed:
         asked = k == view.traced.key
@@ -87,7 +88,7 @@ def key_lines(view: HeadTrace, canvas: Canvas) -> Iterator[Line]:
         line.add(("masked" if masked else share(weight)).rjust(WEIGHT + 1), "bold").add(" ")
         end = line.width + room + 1
         line.add(bar(weight / largest, room, canvas), "cyan").pad(end)
-        yield line.add(plain_short(float(norms[k])).rjust(ADDS))
+        yield line.add(plain_short(float(norms[k])).rjust(ADDS) if adds else "")
     yield from rest_lines(view, left + COLUMN * len(columns), canvas)
 
 
