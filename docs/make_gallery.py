@@ -26,16 +26,21 @@ SOURCE = "the old sad king often paints a small grey house ."
 TARGET = "le vieux roi triste peint souvent une petite maison grise ."
 CLOSE = 1.0  # mean difference of a colour (of 255) that another machine's rounding may make
 PICTURES = {
-    "grid": ("All heads on one scale", [TEXT]),
-    "heatmap": ("One head", [TEXT, "--head", "L3H2"]),
-    "layer": ("The heads of a layer", [TEXT, "--layer", "3", "--words"]),
+    "grid": ("All heads on one scale", ["export", TEXT]),
+    "heatmap": ("One head", ["export", TEXT, "--head", "L3H2"]),
+    "layer": ("The heads of a layer", ["export", TEXT, "--layer", "3", "--words"]),
     "cross": ("Cross attention of a translation",
-              [SOURCE, "--target", TARGET, "-m", "sample:translate", "--head", "L1H2"]),
+              ["export", SOURCE, "--target", TARGET, "-m", "sample:translate", "--head", "L1H2"]),
     "arcs": ("From queries to keys",
-             [TEXT, "--view", "arcs", "--head", "L3H2,L2H2", "--theme", "dark"]),
-    "matrix": ("A score of every head", [TEXT, "--view", "matrix", "--score", "previous"]),
-    "long": ("A text of 800 tokens, pooled", ["--file", "sample:text/long", "--head", "L3H2",
-                                              "--scale", "sqrt", "--dpi", "60"]),
+             ["export", TEXT, "--view", "arcs", "--head", "L3H2,L2H2", "--theme", "dark"]),
+    "matrix": ("A score of every head",
+               ["export", TEXT, "--view", "matrix", "--score", "previous"]),
+    "trace": ("How one query comes to its weights, and the dimensions behind one score",
+              ["trace", TEXT, "--head", "L3H2", "--query", "old#2", "--key", "sail"]),
+    "by-hand": ("Attention by hand", ["trace", "--qkv", "sample:qkv/self", "--causal"]),
+    "long": ("A text of 800 tokens, pooled",
+             ["export", "--file", "sample:text/long", "--head", "L3H2", "--scale", "sqrt",
+              "--dpi", "60"]),
 }  # fmt: skip
 
 
@@ -63,10 +68,11 @@ def main() -> None:
 
 
 def draw(options: list[str], path: Path) -> None:
-    """Run `attnviz export` with these options."""
-    resolution = [] if "--dpi" in options else ["--dpi", "100"]
+    """Run attnviz with these options."""
+    fixed = "--dpi" in options or options[0] == "trace"
+    resolution = [] if fixed else ["--dpi", "100"]
     with redirect_stderr(io.StringIO()) as said:
-        code = run(["export", *options, *resolution, "-q", "-o", str(path)])
+        code = run([*options, *resolution, "-q", "-o", str(path)])
     if code != 0:
         sys.exit(said.getvalue())
 
@@ -86,7 +92,7 @@ def page() -> str:
     """The page of the gallery."""
     parts = ["# Gallery", "Made by `docs/make_gallery.py` from the bundled samples."]
     for name, (title, options) in PICTURES.items():
-        command = f"attnviz export {shlex.join(options)} -o {name}.png"
+        command = f"attnviz {shlex.join(options)} -o {name}.png"
         parts += [f"## {title}", f"```sh\n{command}\n```", f"![{title}]({name}.png)"]
     return "\n\n".join(parts) + "\n"
 

@@ -91,7 +91,7 @@ Query = Annotated[
     str | None,
     typer.Option(
         help="The token that attends: a word, it#2, an index or -1. Default: the one whose weight "
-        "to a single other token is the largest.",
+        "to another token that is no sink is the largest.",
         rich_help_panel=o.SELECT,
         metavar="TOKEN",
     ),
@@ -171,9 +171,9 @@ def trace(
 
     Examples:
 
-      attnviz trace "The cat sat because it was tired." -m gpt2 --head L3H5 --query it
+      attnviz trace "The cat sat; it was tired." -m gpt2 --head L3H5 --query it
 
-      attnviz trace "The cat sat because it was tired." --query it --key cat
+      attnviz trace "The cat sat; it was tired." --query it --key cat
 
       attnviz trace --qkv sample:qkv/luong --mechanism general
 

@@ -8,8 +8,6 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from attnviz.cli.output import write_file, write_text
 from attnviz.cli.template import STDOUT
 from attnviz.cli.write import IMAGES
@@ -103,7 +101,7 @@ class Tracing:
         weights = asked.stack.weights(layer.layer, head) if whole else None
         query, why_query = one_query(self.query, layer, weights)
         if self.key is not None:
-            one_key(self.key, layer, np.zeros(len(layer.keys)))  # refused before the model runs
+            one_key(self.key, layer)  # refused before the model runs
         steps = head_steps(loaded, inputs, layer, head, query)
         key, why_key = one_key(self.key, layer, steps.weights)
         why_head = choice.reason if len(asked.pairs) > 1 else ""

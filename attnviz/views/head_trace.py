@@ -237,15 +237,20 @@ def popular(layer: LayerAttention, weights: np.ndarray) -> np.ndarray:
     return np.asarray(found)
 
 
-def one_key(spec: str | None, layer: LayerAttention, weights: np.ndarray) -> tuple[int | None, str]:
+def one_key(
+    spec: str | None, layer: LayerAttention, weights: np.ndarray | None = None
+) -> tuple[int | None, str]:
     """The position of the key to trace, and why where it was not named exactly.
 
     `weights` (keys) are those of the query: of a word of several tokens the heaviest is taken.
+    Raises SelectionError, UsageError for a range.
     """
     if spec is None:
         return None, ""
     positions = positions_of(spec, layer.keys, "--key")
-    heaviest = max(positions, key=lambda position: float(weights[position]))
+    heaviest = positions[0]
+    if weights is not None:
+        heaviest = positions[int(np.argmax(weights[positions]))]
     return heaviest, several(spec, positions, "its heaviest")
 
 

@@ -157,9 +157,10 @@ def step_panel(one: Step, head: int, heads: int, view: HandTrace, pen: Pen) -> P
     if one.name in ("masked", "weights"):
         closed = np.isneginf(view.masked[head][part])
     title = f"{one.name}, head {head}" if heads > 1 else one.name
+    formula = f"{one.formula}, {' × '.join(map(str, one.values.shape[1:]))}"
     rows = [f"q{i}" for i in view.queries]
     names = [str(j) if output else f"k{j}" for j in columns]
-    return Panel(title, one.formula, values, rows, names, closed, one.name == "weights", pen)
+    return Panel(title, formula, values, rows, names, closed, one.name == "weights", pen)
 
 
 def draw_trace(
