@@ -176,7 +176,8 @@ def formulas(view: HeadTrace) -> Iterator[tuple[str, tuple[str, str]]]:
     if steps.sink is not None:
         score, weight = steps.sink
         yield "sink", (f"one more score, {score:.2f}: takes {weight:.2f} and adds nothing", "1")
-    softmax = f"softmax: exp(s - {view.largest:.2f}) / {view.total:.4g}, the sum of all exp"
+    less = f"{'-' if view.largest >= 0 else '+'} {abs(view.largest):.2f}"
+    softmax = f"softmax: exp(s {less}) / {view.total:.4g}, the sum of all exp"
     yield "weights", (softmax, str(keys))
     yield "value", ("v of every token", f"{keys} × {steps.value.shape[1]}")
     lengths = f"‖·‖ = {np.linalg.norm(steps.output):.2f}"
@@ -220,13 +221,16 @@ def one_query(
         positions = positions_of(spec, layer.queries, "--query")
         return positions[-1], several(spec, positions, "its last")
     counted = np.array(layer.queries.counted(layer.causal))
+    last = int(np.flatnonzero(counted)[-1]), "query: the last one, as none is named"
     if weights is None:
-        return int(np.flatnonzero(counted)[-1]), "query: the last one, as none is named"
-    links = np.where(counted[:, None] & ~popular(layer, weights), weights, -1.0)
+        return last
+    links = np.where(counted[:, None] & ~popular(layer, weights), weights, 0.0)
     if not layer.cross and links.shape[0] == links.shape[1]:
-        np.fill_diagonal(links, -1.0)
-    query = int(links.max(axis=1).argmax()) if links.max() > 0 else int(np.flatnonzero(counted)[-1])
-    return query, "query: the one with the strongest link to a token that is no sink"
+        np.fill_diagonal(links, 0.0)
+    if not links.any():
+        return last
+    strongest = int(links.max(axis=1).argmax())
+    return strongest, "query: the one with the strongest link to a token that is no sink"
 
 
 def popular(layer: LayerAttention, weights: np.ndarray) -> np.ndarray:

@@ -101,6 +101,23 @@ def test_defaults_are_stated(answer: Callable[..., str], folder: Folder) -> None
     assert "note  query: the one with the strongest link to a token that is no sink" in out
 
 
+def test_without_a_link_the_last_query_is_traced(
+    answer: Callable[..., str], folder: Folder
+) -> None:
+    for options in (["--memory", "1KiB"], ["--no-bos"]):
+        text = TEXT if "--memory" in options else "the"
+        out = answer("trace", text, "-m", folder("gpt2"), *options)
+        assert "note  query: the last one, as none is named" in out
+
+
+def test_a_masked_key(answer: Callable[..., str], folder: Folder) -> None:
+    out = answer("trace", TEXT, "-m", folder("gpt2"), "--query", "cat", "--key", "mat")
+    [line] = [line for line in out.splitlines() if line.startswith(">")]
+    assert line.split()[2] == "mat"
+    assert "masked" in line
+    assert "-∞: 4 later keys" in out
+
+
 def test_cross_attention(answer: Callable[..., str], folder: Folder) -> None:
     arguments = ("--target", "eine katze", "--stack", "cross", "--head", "L1H1")
     found = traced(answer, folder, "bart", *arguments, "--query", 1, "--key", "cat")
