@@ -12,7 +12,7 @@ from attnviz.cli.output import Talk
 from attnviz.cli.show import check_places, chosen_form
 from attnviz.cli.source import LoadRequest, Source
 from attnviz.cli.template import STDOUT, Template
-from attnviz.cli.tracing import Tracing, check_kind, excluded, refuse_saved
+from attnviz.cli.tracing import Tracing, check_kind, excluded, recipe_of, refuse_saved
 from attnviz.errors import UsageError
 
 HAND = "By hand"
@@ -188,20 +188,12 @@ def trace(
         check_places(template, several=False)
     if qkv is not None:
         from_text: dict[str, object] = {
-                     "TEXT": text, "-m": model, "--pair": pair, "--target": target, "--file": file,
-                     "--layer": layer, "--head": head, "--stack": stack,
-                     "--revision": revision, "--memory": memory}  # fmt: skip
+            "TEXT": text, "-m": model, "--pair": pair, "--target": target, "--file": file,
+            "--bos": bos, "--truncate": truncate or None, "--layer": layer, "--head": head,
+            "--stack": stack, "--revision": revision, "--memory": memory,
+        }  # fmt: skip
         excluded("--qkv", from_text, "--qkv runs no model")
-        ways = {"--soft": soft or None, "--hard": hard or None, "--local": local}
-        chosen = [name for name, value in ways.items() if value is not None]
-        if len(chosen) > 1:
-            raise UsageError(f"{' and '.join(chosen)} exclude each other", "choose one")
-        from attnviz.tracing.hand import Recipe
-
-        weigh: Literal["soft", "hard", "local"] = "hard" if hard else "soft"
-        weigh = "local" if local is not None else weigh
-        recipe = Recipe(mechanism or "scaled-dot", weigh, local or 0.0, heads or 1, causal)
-        tracing.by_hand(qkv, recipe)
+        tracing.by_hand(qkv, recipe_of(mechanism, soft, hard, local, heads, causal))
         return
     by_hand = {"--mechanism": mechanism, "--soft": soft or None, "--hard": hard or None,
                "--local": local, "--heads": heads, "--causal": causal or None}  # fmt: skip

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attnviz.cli.output import write_file, write_text
 from attnviz.cli.template import STDOUT
@@ -186,6 +187,28 @@ def check_kind(template: Template, form: str) -> None:
             f"-o {template.text} and {option} contradict each other",
             "the suffix of the file says its format",
         )
+
+
+def recipe_of(
+    mechanism: str | None,
+    soft: bool,
+    hard: bool,
+    local: float | None,
+    heads: int | None,
+    causal: bool,
+) -> Recipe:
+    """What the options ask to do with hand-made numbers. Raises UsageError."""
+    from attnviz.tracing.hand import Recipe
+
+    ways = {"soft": soft, "hard": hard, "local": local is not None}
+    chosen = [name for name, given in ways.items() if given]
+    if len(chosen) > 1:
+        named = " and ".join(f"--{name}" for name in chosen)
+        raise UsageError(f"{named} exclude each other", "choose one")
+    if local is not None and not math.isfinite(local):
+        raise UsageError(f"--local {local} is no place", "give the index of a key, such as 1.5")
+    weigh: Any = chosen[0] if chosen else "soft"
+    return Recipe(mechanism or "scaled-dot", weigh, local or 0.0, heads or 1, causal)
 
 
 def excluded(option: str, others: dict[str, object], hint: str) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from attnviz.attention.capture import LayerAttention
-    from attnviz.attention.rows import RowBlock, Site
+    from attnviz.attention.rows import RowBlock, Site, Values
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class KeepCall:
         return {}
 
 
-def head_call(maps: FunctionSource, values: Any, head: int, row: int) -> HeadCall:
+def head_call(maps: FunctionSource, values: Values | None, head: int, row: int) -> HeadCall:
     """The call of one query of one head. Raises CaptureError for a scale that is no number."""
     query, keys, heads = maps.query[0, head, row], maps.keys, maps.heads
     groups = maps.key.shape[1]
@@ -144,7 +144,7 @@ def sink_of(maps: FunctionSource, head: int) -> float | None:
     return float(found.flatten()[head])
 
 
-def projection_of(values: Any, head: int) -> Tensor | None:
+def projection_of(values: Values | None, head: int) -> Tensor | None:
     """(d_v, size of the output): the head's rows of the output projection."""
     if not isinstance(values, HeadValues) or values.weight is None:
         return None

@@ -73,6 +73,7 @@ class HandTrace:
 
     name: str
     mechanism: str
+    paper: str
     formula: str
     given: tuple[Step, ...]
     steps: tuple[Step, ...]
@@ -80,6 +81,11 @@ class HandTrace:
     keys: tuple[int, ...]
     products: tuple[Products, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """`dot attention (Luong et al. 2015)`."""
+        return f"{self.mechanism} attention ({self.paper})"
 
     @property
     def masked(self) -> np.ndarray:
@@ -120,7 +126,8 @@ def hand_trace(
         products = products_of(given.query, given.key, recipe.heads, (queries[0], keys[0]))
     return HandTrace(
         name=given.name,
-        mechanism=f"{family.name} attention ({family.paper})",
+        mechanism=family.name,
+        paper=family.paper,
         formula=f"weights = {WEIGHING[recipe.weigh]}({family.formula})",
         given=tuple(Step(name, "given", one[None]) for name, one in inputs.items()),
         steps=tuple(

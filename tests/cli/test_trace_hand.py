@@ -73,6 +73,7 @@ def test_json(answer: Callable[..., str]) -> None:
         "query": [3, 2], "key": [3, 2], "value": [3, 2], "scores": [1, 3, 3], "scaled": [1, 3, 3],
         "masked": [1, 3, 3], "weights": [1, 3, 3], "output": [1, 3, 2],
     }  # fmt: skip
+    assert (found["mechanism"], found["paper"]) == ("scaled-dot", "Vaswani et al. 2017")
     assert found["masked"][0][0] == [0.7071068, None, None]
     assert found["formulas"]["scaled"] == "scores × 1/√2 = × 0.7071"
 
@@ -200,6 +201,7 @@ def test_missing_parameters(refused: Callable[..., str]) -> None:
         (["--qkv", "sample:qkv/self", "--soft", "--hard"], 2, "--soft and --hard exclude"),
         (["--qkv", "sample:qkv/self", "-m", "gpt2"], 2, "--qkv and -m exclude each other"),
         (["a text", "--qkv", "sample:qkv/self"], 2, "--qkv and TEXT exclude each other"),
+        (["--qkv", "sample:qkv/self", "--local", "nan"], 2, "--local nan is no place"),
         (["a text", "--causal"], 2, "--causal needs --qkv"),
         (["--qkv", "sample:qkv/self", "-o", "x.npz"], 2, "a trace is written as"),
         (["--qkv", "sample:qkv/self", "-o", "x.png", "--json"], 2, "contradict each other"),

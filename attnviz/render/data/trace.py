@@ -35,6 +35,7 @@ def hand_values(view: HandTrace) -> dict[str, Any]:
         "schema": SCHEMA,
         "name": view.name,
         "mechanism": view.mechanism,
+        "paper": view.paper,
         "formula": view.formula,
         "given": {step.name: numbers(step.values[0]) for step in view.given},
         **steps,

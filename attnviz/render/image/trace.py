@@ -177,6 +177,6 @@ def draw_trace(
             page = compose(pen, words, HeadTraceBody(view, pen))
             return Drawing(page.figure, pen.warning)
         details = (view.formula, *view.notes)
-        pen = Pen(style, (view.mechanism, *details, *(one.formula for one in view.steps)))
-        page = compose(pen, Heading(view.mechanism, details), HandBody(view, pen))
+        pen = Pen(style, (view.title, *details, *(one.formula for one in view.steps)))
+        page = compose(pen, Heading(view.title, details), HandBody(view, pen))
         return Drawing(page.figure, pen.warning)

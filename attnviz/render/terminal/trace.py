@@ -21,7 +21,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 def hand_trace(view: HandTrace, canvas: Canvas) -> Iterator[Line]:
     """The formula, the given numbers, every step as a table, and the notes."""
-    title = [(canvas.token(view.mechanism), "bold"), (f"   {canvas.text(view.formula)}", "dim")]
+    title = [(canvas.token(view.title), "bold"), (f"   {canvas.text(view.formula)}", "dim")]
     yield from canvas.prose(title)
     yield from given_lines(view, canvas)
     for step in view.steps:
