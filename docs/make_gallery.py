@@ -30,8 +30,7 @@ PICTURES = {
     "heatmap": ("One head", ["export", TEXT, "--head", "L3H2"]),
     "layer": ("The heads of a layer", ["export", TEXT, "--layer", "3", "--words"]),
     "cross": ("Cross attention of a translation",
-              ["export", SOURCE, "--target", TARGET, "-m", "sample:translate",
-               "--head", "L1H2"]),
+              ["export", SOURCE, "--target", TARGET, "-m", "sample:translate", "--head", "L1H2"]),
     "arcs": ("From queries to keys",
              ["export", TEXT, "--view", "arcs", "--head", "L3H2,L2H2", "--theme", "dark"]),
     "matrix": ("A score of every head",
@@ -43,6 +42,9 @@ PICTURES = {
     "difference": ("What one word changes",
                    ["compare", "the food was good .", "--with", "the food was not good .",
                     "-m", "sample:sentiment"]),
+    "trace": ("How one query comes to its weights, and the dimensions behind one score",
+              ["trace", TEXT, "--head", "L3H2", "--query", "old#2", "--key", "sail"]),
+    "by-hand": ("Attention by hand", ["trace", "--qkv", "sample:qkv/self", "--causal"]),
 }  # fmt: skip
 
 

@@ -36,7 +36,8 @@ class Site:
     stack, `heads` the observed query heads out of `n_heads`. `causal` is true when no query may
     look at a later key; `leaks` when rows may sum to less than 1, because the model has learned
     sinks; `rounding` is how far a row sum may be off in the model's precision. `values` is None
-    where only the weights were seen.
+    where only the weights were seen. `source` is what the rows come from, for observers that know
+    its kind.
     """
 
     stack: str
@@ -53,6 +54,7 @@ class Site:
     leaks: bool = False
     rounding: float = 1e-4
     values: Values | None = field(default=None, compare=False, repr=False)
+    source: object = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import attnviz
-from attnviz.cli import check, compare, export, heads, inspect, models
+from attnviz.cli import check, compare, export, heads, inspect, models, trace
 from attnviz.cli.options import NONE
 from attnviz.cli.output import print_error
 from attnviz.errors import AttnvizError, UsageError
@@ -39,6 +39,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": export.export,
     "heads": heads.heads,
     "compare": compare.compare,
+    "trace": trace.trace,
     "check": check.check,
     "models": models.models,
 }

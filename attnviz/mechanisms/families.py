@@ -89,5 +89,5 @@ def attend_by_name(
     if family not in FAMILIES:
         raise InputError(f"there is no {family} score", "there are " + ", ".join(FAMILIES))
     one = FAMILIES[family]
-    score, scale = one.score(parameters or {}), one.scale(query.shape[-1] // max(1, heads))
+    score, scale = one.score(parameters or {}), one.scale(max(1, query.shape[-1] // max(1, heads)))
     return multi_head(query, key, value, heads, score, scale=scale, mask=mask, weigh=weigh)

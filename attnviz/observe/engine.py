@@ -247,6 +247,7 @@ class Recorder:
             leaks=maps.leaks,
             rounding=self.rounding,
             values=values,
+            source=maps,
         )
         kept = stream(site, maps, self.observers(site))
         allowed = kept.pop("allowed", None)

@@ -188,7 +188,7 @@ class FunctionSource:
         width = self.mask.width(stop)
         query = self.query[one, :, start:stop]
         added = self.mask.additive(example, start, stop, query)
-        keywords = {k: self._cut(v, example, start, stop, width) for k, v in self.keywords.items()}
+        keywords = {k: self.cut(v, example, start, stop, width) for k, v in self.keywords.items()}
         arguments = (
             self.module,
             query,
@@ -199,7 +199,7 @@ class FunctionSource:
         weights = self.eager(*arguments, **(keywords | {"dropout": 0.0}))[1]
         return weights[0].float()  # type: ignore[no-any-return]
 
-    def _cut(self, value: Any, example: int, start: int, stop: int, width: int) -> Any:
+    def cut(self, value: Any, example: int, start: int, stop: int, width: int) -> Any:
         """A keyword tensor's part for these rows; anything else as it is."""
         if not isinstance(value, torch.Tensor) or value.ndim != 4:
             return value

@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from attnviz.observe.source import MapSource
 
 # The output projection, below the module that attends or the one that calls it.
-NAMES = ("o_proj", "out_proj", "c_proj", "dense", "output.dense", "o", "wo", "proj", "out_lin")
+NAMES = (
+    "o_proj",
+    "out_proj",
+    "c_proj",
+    "dense",
+    "output.dense",
+    "o",
+    "wo",
+    "Wo",
+    "proj",
+    "out_lin",
+)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture, Check, ModelFacts, Prediction
@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from attnviz.views.head_grid import HeadGrid
     from attnviz.views.head_screen import HeadMaps, HeadScreen
     from attnviz.views.head_table import HeadTable
+    from attnviz.views.head_trace import HeadTrace
     from attnviz.views.matrix import HeadMatrix
     from attnviz.views.query_grid import QueryGrid
+    from attnviz.views.trace import HandTrace
 
     Comparison = HeadGroups | LikeHead | SideBySide | DistanceMatrix | Contrast
-    Body = HeadGrid | HeadScreen | HeadMaps | QueryGrid | HeadTable | HeadMatrix | Comparison
+    Trace: TypeAlias = HandTrace | HeadTrace
+    Grids: TypeAlias = HeadGrid | QueryGrid | HeadTable | HeadMatrix
+    Body: TypeAlias = Grids | HeadScreen | HeadMaps | Comparison | Trace
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ FOLDER = Path(__file__).resolve().parents[2] / "samples" / "qkv"
 def qkv(name: str) -> dict[str, Tensor]:
     """The tensors of one file, in double precision."""
     found = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return {key: torch.tensor(value, dtype=torch.float64) for key, value in found.items()}
+    return {key: torch.tensor(value, dtype=torch.float64)
+            for key, value in found.items() if key != "note"}  # fmt: skip
 
 
 def four(tensor: Tensor) -> list:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TO_ASCII = {" · ": ", ", "·": ".", "×": "x", "–": "-", "…": "~", "✓": "ok", "│": "|", "─": "-",
-            "█": "#", "≥": ">=", "↓": "v", "→": "->", "±": "+-"}  # fmt: skip
+            "█": "#", "≥": ">=", "↓": "v", "→": "->", "±": "+-",
+            "∞": "inf", "√": "sqrt ", "Σ": "sum", "ᵀ": "'", "‖": "|", "α": "a"}  # fmt: skip
 
 
 class Depth(IntEnum):

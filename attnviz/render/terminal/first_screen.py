@@ -13,13 +13,17 @@ from attnviz.render.terminal.head_maps import head_maps
 from attnviz.render.terminal.head_screen import head_screen
 from attnviz.render.terminal.head_table import head_table
 from attnviz.render.terminal.head_table import matrix as head_matrix
+from attnviz.render.terminal.head_trace import head_trace
 from attnviz.render.terminal.query_grid import query_grid
+from attnviz.render.terminal.trace import hand_trace
 from attnviz.views.contrast import Contrast
 from attnviz.views.head_grid import HeadGrid
 from attnviz.views.head_screen import HeadMaps, HeadScreen
 from attnviz.views.head_table import HeadTable
+from attnviz.views.head_trace import HeadTrace
 from attnviz.views.matrix import HeadMatrix
 from attnviz.views.query_grid import QueryGrid
+from attnviz.views.trace import HandTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +64,10 @@ def body(part: Body, canvas: Canvas) -> Iterator[Line]:
         return contrast(part, canvas)
     if isinstance(part, QueryGrid):
         return query_grid(part, canvas)
+    if isinstance(part, HeadTrace):
+        return head_trace(part, canvas)
+    if isinstance(part, HandTrace):
+        return hand_trace(part, canvas)
     return comparison(part, canvas)
 
 

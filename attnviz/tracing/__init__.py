@@ -1,0 +1,1 @@
+"""How attention comes about, step by step, computed by the reference mechanisms."""
