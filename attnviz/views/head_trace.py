@@ -259,7 +259,7 @@ def one_key(
 
 
 def positions_of(spec: str, axis: Axis, option: str) -> list[int]:
-    """The positions of one token or word. Raises UsageError for a range or a repeated word."""
+    """The positions of one word. Raises UsageError for a range, SelectionError for several."""
     if is_range(spec):
         raise UsageError(f"{option} {spec} names several tokens", "trace follows one")
     require_one(spec, axis, option)
