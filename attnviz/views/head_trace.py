@@ -165,7 +165,8 @@ def formulas(view: HeadTrace) -> Iterator[tuple[str, tuple[str, str]]]:
     yield "query", (f"q of this token{rotated}", str(size))
     yield "key", (f"k of every token{rotated}", f"{keys} × {size}")
     yield "scores", ("q·k", str(keys))
-    yield "scaled", (scale_formula(steps.scale), str(keys))
+    scale = "× 1: this model does not scale" if steps.scale == 1 else scale_formula(steps.scale)
+    yield "scaled", (scale, str(keys))
     if steps.capped is not None:
         cap = f"{steps.softcap:g}"
         yield "capped", (f"{cap} · tanh(scaled / {cap})", str(keys))
@@ -189,7 +190,10 @@ def formulas(view: HeadTrace) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 def mask_reasons(view: HeadTrace) -> list[str]:
-    """How many keys are masked, and why: `3 later`, `8 outside the window`, `2 padding`."""
+    """How many keys are masked, and why: `3 later keys, 8 earlier keys out of reach`.
+
+    Earlier keys are out of reach of a window or chunk.
+    """
     keys, layer = view.keys, view.traced.layer
     closed = np.flatnonzero(~np.isfinite(view.steps.masked)).tolist()
     padding = [k for k in closed if keys.padding[k]]
@@ -198,12 +202,11 @@ def mask_reasons(view: HeadTrace) -> list[str]:
         kinds = {"masked": len(real)}
     else:
         later = sum(k > view.traced.query for k in real)
-        kinds = {"later": later, "earlier, outside the window": len(real) - later}
+        kinds = {"later": later, "earlier": len(real) - later}
     kinds["padding"] = len(padding)
+    beyond = {"earlier": " out of reach"}
     return [
-        f"{count} {name} key{'s' * (count > 1)}"
-        if name in ("later", "masked", "padding")
-        else f"{count} {name}"
+        f"{count} {name} key{'s' * (count > 1)}{beyond.get(name, '')}"
         for name, count in kinds.items()
         if count
     ]

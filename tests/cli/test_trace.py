@@ -213,3 +213,26 @@ def test_models_that_compute_attention_themselves(
     said = refused(1, "trace", TEXT, "-m", folder, "--head", "L1H2")
     assert "the queries and keys of L1H2 cannot be seen" in said
     assert "attnviz inspect" in said
+
+
+def test_windows_caps_and_biases_have_their_lines(
+    answer: Callable[..., str], folder: Folder, tmp_path: Path
+) -> None:
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    from tests.models.tiny import built, byte_fallback, save
+
+    tokenizer = byte_fallback()
+    config = Gemma2Config(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, head_dim=8, intermediate_size=48, max_position_embeddings=64,
+        attn_logit_softcapping=5.0, sliding_window=4, bos_token_id=1, eos_token_id=2,
+    )  # fmt: skip
+    gemma = save(tmp_path / "gemma2", built(Gemma2ForCausalLM, config), tokenizer)
+    out = answer("trace", TEXT, "-m", gemma, "--head", "L0H2", "--query", "mat", "--width", 80)
+    assert "capped   7      5 · tanh(scaled / 5)" in out
+    assert "-∞: 3 earlier keys out of reach" in out
+    assert "   capped" in out.split("  key ")[2].splitlines()[0]
+    biased = answer("trace", TEXT, "-m", folder("t5"), "--stack", "encoder", "--head", "L1H0")
+    assert "× 1: this model does not scale" in biased
+    assert "+ position bias" in biased
