@@ -17,7 +17,7 @@ from attnviz.metrics.values import ValueWeighted
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
-from attnviz.observe.plan import Plan, expected_sites, human, make_plan
+from attnviz.observe.plan import Plan, Size, expected_sites, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -140,9 +140,10 @@ def require_trust(checks: Iterable[Check], name: str) -> None:
 
 @dataclass
 class Keeper:
-    """Chooses what to keep of every site, so that whole maps stay within the plan.
+    """Chooses what to keep of every site, as the plan says.
 
-    `asked` is what whole maps of all sites would have taken, `used` what is kept of them.
+    `asked` is what whole maps of all sites would have taken, `used` what is kept of them: where
+    there is more to see than the model's config told, what does not fit is pooled.
     """
 
     plan: Plan
@@ -151,21 +152,25 @@ class Keeper:
 
     def __call__(self, site: Site) -> Sequence[Observer]:
         """The observers for this site."""
-        size = 4 * len(site.heads) * len(site.queries) * len(site.keys)
-        whole = self.plan.whole and self.used + size <= self.plan.budget
+        size = Size(len(site.heads), len(site.queries), len(site.keys)).map
+        whole = self.plan.keeps == "whole" and self.used + size <= self.plan.budget
         self.asked += size
         self.used += size if whole else 0
-        small: list[Observer] = [PooledMaps(self.plan.side), TopKeys(self.plan.top)]
-        maps: list[Observer] = [WholeMaps()] if whole else small
+        maps: list[Observer] = [WholeMaps()] if whole else self.smaller()
         return [*maps, SelfCheck(), Masses(), Content(), Targets(), Alignment(), ValueWeighted()]
+
+    def smaller(self) -> list[Observer]:
+        """What is kept in place of whole maps."""
+        pooled: list[Observer] = [PooledMaps(self.plan.side)] if self.plan.side else []
+        top: list[Observer] = [TopKeys(self.plan.top)] if self.plan.top else []
+        return pooled + top
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the picture must say of the plan."""
         if self.used == self.asked:
             return ()
-        needed, budget = human(max(self.plan.maps, self.asked)), human(self.plan.budget)
-        return (f"maps pooled: whole ones take {needed}, --memory allows {budget}",)
+        return (replace(self.plan, maps=max(self.plan.maps, self.asked)).note,)
 
 
 def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> Selection:

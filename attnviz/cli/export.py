@@ -9,6 +9,7 @@ import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
+from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_places
 from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.cli.template import Template
@@ -63,6 +64,7 @@ def export(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    plan: o.Plan = False,
 ) -> None:
     """Write heatmaps, grids and arcs as pictures, weights as numbers.
 
@@ -109,6 +111,9 @@ def export(
         style.check()
     write = Export(selection, look, style, view, score, min_weight, soft, store_dtype)
     request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    if plan:
+        Planning(selection, talk, memory, bos, truncate)([source], request)
+        return
     found = captures(source, request, selection, talk, memory, bos, truncate)
     for index, capture in enumerate(found, start=1):
         write(capture, template, kind, index, talk)

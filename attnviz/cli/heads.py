@@ -10,6 +10,7 @@ import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
+from attnviz.cli.planning import Planning
 from attnviz.cli.ranking import Ranking
 from attnviz.cli.scores import listing
 from attnviz.cli.show import check_output, chosen_form
@@ -62,6 +63,7 @@ def heads(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    plan: o.Plan = False,
 ) -> None:
     """Rank heads by what they do.
 
@@ -100,6 +102,10 @@ def heads(
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not scores", "attnviz export")
     request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    if plan:
+        planning = Planning(selection, talk, memory, bos, truncate, form)
+        planning([source], request) if probe is None else planning.probe(request)
+        return
     ranking = Ranking(selection, sort, kind, top, view, form, width, color, ascii_)
     if probe is None:
         found = captures(source, request, selection, talk, memory, bos, truncate)

@@ -8,6 +8,7 @@ import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
+from attnviz.cli.planning import Planning
 from attnviz.cli.show import TEXTS, Show, check_output, chosen_form
 from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.cli.template import STDOUT, Template
@@ -55,6 +56,7 @@ def inspect(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    plan: o.Plan = False,
 ) -> None:
     """Show what a model attends to in a text.
 
@@ -93,6 +95,9 @@ def inspect(
     )
     show = Show(selection, look, view, form, width, color, ascii_)
     request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    if plan:
+        Planning(selection, talk, memory, bos, truncate, form)([source], request)
+        return
     found = captures(source, request, selection, talk, memory, bos, truncate)
     for index, capture in enumerate(found, start=1):
         number = index if texts is not None else None

@@ -46,11 +46,20 @@ Offline = Annotated[
         metavar=NONE,
     ),
 ]
+Plan = Annotated[
+    bool,
+    typer.Option(
+        "--plan",
+        help="Say what would be kept, what that takes and how long, and stop.",
+        rich_help_panel=MODEL,
+        metavar=NONE,
+    ),
+]
 Memory = Annotated[
     str | None,
     typer.Option(
-        help="Memory for kept maps, such as 4GiB; maps that do not fit are pooled. "
-        "Default: a quarter of what is free.",
+        help="Memory for what is kept, such as 4GiB: whole maps, else pooled maps and top keys, "
+        "else pooled maps, else scores. Default: a quarter of what is free.",
         rich_help_panel=MODEL,
         metavar="SIZE",
     ),

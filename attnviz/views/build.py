@@ -10,6 +10,7 @@ from attnviz.views.choice import Choice, choose
 from attnviz.views.first_screen import FirstScreen, facts_of
 from attnviz.views.head_grid import HeadGrid, head_grid
 from attnviz.views.head_screen import HeadMaps, HeadScreen, Parts, head_maps, head_screen
+from attnviz.views.heatmap import has_map
 from attnviz.views.look import Look
 from attnviz.views.query_grid import QueryGrid, query_grid
 from attnviz.views.request import Request, request
@@ -61,7 +62,10 @@ def _parts(asked: Request, view: ViewName) -> tuple[Body, ...]:
     if view in ("map", "table") or asked.selection.names_heads:
         parts: Parts = view if view in ("map", "table") else "both"
         return (_screen(asked, choice, parts),)
-    return (*_grids(asked, choice), _screen(asked, choice, "both"))
+    grids = _grids(asked, choice)
+    if has_map(asked.stack.by_layer[choice.head.layer]):
+        return (*grids, _screen(asked, choice, "both"))
+    return (*grids,)
 
 
 def _grids(asked: Request, choice: Choice) -> list[HeadGrid]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.errors import CaptureError
 from attnviz.views.patterns import popular_keys
 
 if TYPE_CHECKING:
@@ -107,6 +108,11 @@ def missing_share(layer: LayerAttention, index: int) -> np.ndarray:
     return np.asarray(np.where(missing > LEARNED, missing, 0.0))
 
 
+def has_map(layer: LayerAttention) -> bool:
+    """Whether anything was kept of the layer's maps beside scores."""
+    return "weights" in layer.kept or "pooled" in layer.kept
+
+
 def heatmap(
     layer: LayerAttention,
     head: int,
@@ -117,13 +123,19 @@ def heatmap(
     """The map of one head, of these queries and keys (all when None).
 
     Whole maps where they were kept, else pooled ones, or the heaviest keys of the chosen queries.
+    Raises CaptureError when only scores were kept.
     """
     if "weights" in layer.kept:
         full = _whole(layer, head, look)
     elif queries is not None and "top_keys" in layer.kept:
         full = _heaviest(layer, head, look, queries)
-    else:
+    elif "pooled" in layer.kept:
         return _kept_pooled(layer, head, look, chosen=queries is not None or keys is not None)
+    else:
+        raise CaptureError(
+            f"no map of layer {layer.layer} was kept, only scores",
+            "select fewer layers or heads, or give --memory more",
+        )
     return shown(full, look, queries, keys)
 
 
