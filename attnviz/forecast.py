@@ -72,7 +72,7 @@ def forecast(
     short = shortened(inputs, FIRST)
     selection = counted(loaded, short, selection)
     wants = wanted(inputs, selection)
-    plan = planned(loaded, inputs, wants, memory)
+    plan = planned(loaded, inputs, selection, memory)
     seen: list[Observation] = []
 
     def run(tokens: int) -> None:

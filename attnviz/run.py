@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.capture import Capture
@@ -16,7 +17,7 @@ from attnviz.metrics.targets import Targets
 from attnviz.metrics.values import ValueWeighted
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
-from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
+from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, WindowMaps
 from attnviz.observe.plan import Plan, Size, expected_sites, make_plan
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def run(
         )
     selection = counted(loaded, inputs, selection)
     wants = wanted(inputs, selection)
-    keeper = Keeper(planned(loaded, inputs, wants, memory))
+    keeper = Keeper(planned(loaded, inputs, selection, memory), selection)
     seen = guarded(loaded, inputs, wants, keeper)
     validate(seen, selection, loaded.facts.name)
     found = [seen.stacks(example) for example in range(len(inputs.sources))]
@@ -147,6 +148,7 @@ class Keeper:
     """
 
     plan: Plan
+    selection: Selection = field(default_factory=Selection)
     asked: int = 0
     used: int = 0
 
@@ -156,14 +158,18 @@ class Keeper:
         whole = self.plan.keeps == "whole" and self.used + size <= self.plan.budget
         self.asked += size
         self.used += size if whole else 0
-        maps: list[Observer] = [WholeMaps()] if whole else self.smaller()
+        maps: list[Observer] = [WholeMaps()] if whole else self.smaller(site)
         return [*maps, SelfCheck(), Masses(), Content(), Targets(), Alignment(), ValueWeighted()]
 
-    def smaller(self) -> list[Observer]:
-        """What is kept in place of whole maps."""
-        pooled: list[Observer] = [PooledMaps(self.plan.side)] if self.plan.side else []
-        top: list[Observer] = [TopKeys(self.plan.top)] if self.plan.top else []
-        return pooled + top
+    def smaller(self, site: Site) -> list[Observer]:
+        """What is kept in place of whole maps, with the part of them that was asked for."""
+        found: list[Observer] = [PooledMaps(self.plan.side)] if self.plan.side else []
+        if self.plan.top:
+            found.append(TopKeys(self.plan.top))
+        with suppress(SelectionError):  # in the other stacks
+            window = self.selection.window(site.queries, site.keys)
+            found += [WindowMaps(*window)] if window else []
+        return found
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -191,15 +197,39 @@ def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> S
     return replace(selection, layers=tuple(Range(number, number) for number in numbers))
 
 
-def planned(loaded: LoadedModel, inputs: ModelInputs, wants: Wanted, memory: str | None) -> Plan:
-    """The plan for what is wanted of this model and input."""
+def planned(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
+) -> Plan:
+    """The plan for what is wanted of this model and input.
+
+    Raises UsageError when the memory is not enough, SelectionError for tokens that do not exist.
+    """
     queries = max(len(axis) for axis in inputs.sources)
     targets = max(len(axis) for axis in inputs.targets) if inputs.targets else None
-    sites = [
-        (len(wants(one.role, one.layer, one.heads)), one.queries, one.keys)
+    wants, windows = wanted(inputs, selection), windows_of(inputs, selection)
+    sizes = [
+        Size(len(wants(one.role, one.layer, one.heads)), one.queries, one.keys,
+             *windows.get(one.role, (0, 0)))
         for one in expected_sites(loaded.model.config, queries, targets)
-    ]
-    return make_plan(sites * len(inputs.sources), memory)
+    ]  # fmt: skip
+    return make_plan(sizes * len(inputs.sources), memory)
+
+
+def windows_of(inputs: ModelInputs, selection: Selection) -> dict[str, tuple[int, int]]:
+    """(queries, keys) of the largest window that `--query` and `--key` name in the shown stack.
+
+    Raises SelectionError where they name none.
+    """
+    paired = inputs.targets is not None and not inputs.encoder_only
+    targets = inputs.targets if inputs.targets is not None else inputs.sources
+    sides = {"self": (inputs.sources, inputs.sources), "encoder": (inputs.sources, inputs.sources),
+             "decoder": (targets, targets), "cross": (targets, inputs.sources)}  # fmt: skip
+    role = selection.stack or ("cross" if paired else "encoder" if inputs.targets else "self")
+    pairs = zip(*sides[role], strict=True) if role in sides else ()
+    found = [window for one in pairs if (window := selection.window(*one)) is not None]
+    if not found:
+        return {}
+    return {role: (max(len(rows) for rows, _ in found), max(len(keys) for _, keys in found))}
 
 
 def wanted(inputs: ModelInputs, selection: Selection) -> Wanted:

@@ -45,6 +45,42 @@ class _Whole:
 
 
 @dataclass(frozen=True)
+class WindowMaps:
+    """Keeps `window`, float32 (heads, rows, columns): the weights of some queries and keys that
+    follow each other, `window_allowed`, bool (rows, columns), and `window_at`, the first of each.
+    """
+
+    rows: range
+    columns: range
+    passes: int = 1
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """See Observer."""
+        return _Window(len(site.heads), self.rows, self.columns)
+
+
+class _Window:
+    def __init__(self, heads: int, rows: range, columns: range) -> None:
+        self.rows, self.columns = rows, columns
+        self.maps = np.zeros((heads, len(rows), len(columns)), np.float32)
+        self.allowed = np.zeros(self.maps.shape[1:], bool)
+
+    def update(self, block: RowBlock, step: int) -> None:
+        first, last = max(block.start, self.rows.start), min(block.stop, self.rows.stop)
+        left, right = self.columns.start, min(self.columns.stop, block.weights.shape[-1])
+        if first >= last or left >= right:
+            return
+        there = slice(first - self.rows.start, last - self.rows.start), slice(0, right - left)
+        here = slice(first - block.start, last - block.start), slice(left, right)
+        self.maps[:, *there] = block.weights[:, *here].cpu().numpy()
+        self.allowed[there] = block.allowed[here].cpu().numpy()
+
+    def result(self) -> Mapping[str, np.ndarray]:
+        at = np.array([self.rows.start, self.columns.start], np.int64)
+        return {"window": self.maps, "window_allowed": self.allowed, "window_at": at}
+
+
+@dataclass(frozen=True)
 class PooledMaps:
     """Keeps `pooled`, float32 (heads, query bins, key bins) with at most `side` bins a side.
 

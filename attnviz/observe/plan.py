@@ -65,11 +65,13 @@ class Plan:
 
 
 class Size(NamedTuple):
-    """How large one observed site is."""
+    """How large one observed site is, and the window that is kept of it (rows × columns)."""
 
     heads: int
     queries: int
     keys: int
+    rows: int = 0
+    columns: int = 0
 
     @property
     def map(self) -> int:
@@ -87,6 +89,11 @@ class Size(NamedTuple):
         per_head = 4 * (self.queries + self.keys) + HEAD_BYTES
         return self.heads * per_head + 16 * self.queries if self.heads else 0
 
+    @property
+    def window(self) -> int:
+        """Bytes of the window with its mask."""
+        return (4 * self.heads + 1) * self.rows * self.columns if self.heads else 0
+
     def pooled(self, side: int) -> int:
         """Bytes of its maps in at most `side` bins a side."""
         return 4 * self.heads * min(side, self.queries) * min(side, self.keys)
@@ -96,22 +103,24 @@ class Size(NamedTuple):
         return TOP_BYTES * self.heads * self.queries * min(count, self.keys)
 
 
-def make_plan(sites: Sequence[tuple[int, int, int]], memory: str | None) -> Plan:
-    """The plan for sites of (heads, queries, keys) each, under `--memory`.
+def make_plan(sizes: Sequence[Size], memory: str | None) -> Plan:
+    """The plan for sites of these sizes, under `--memory`: the first of `KEEPS` that fits.
 
-    The first of `KEEPS` that fits. Raises UsageError when not even the scores do.
+    Raises UsageError when not even the scores do, with the windows that were asked for.
     """
     budget = free_memory() // 4 if memory is None else parse_bytes(memory)
-    sizes = [Size(*one) for one in sites]
-    maps, least = sum(one.map for one in sizes), sum(one.scores for one in sizes)
-    if least > budget:
-        raise UsageError(
-            f"--memory {human(budget)} is not enough: the scores alone take {human(least)}",
-            "allow more, or select fewer layers or heads",
-        )
-    whole = least + maps + sum(one.mask for one in sizes)
+    maps, scores = sum(one.map for one in sizes), sum(one.scores for one in sizes)
+    whole = scores + maps + sum(one.mask for one in sizes)
     if whole <= budget:
         return Plan(budget, maps, kept=whole)
+    windows = sum(one.window for one in sizes)
+    least = scores + windows
+    if least > budget:
+        what = "the scores and what --query and --key name" if windows else "the scores alone"
+        raise UsageError(
+            f"--memory {human(budget)} is not enough: {what} take {human(least)}",
+            "allow more, or select fewer layers, heads or tokens",
+        )
     for keeps, side, top in smaller(sizes, budget - least):
         rest = sum(one.pooled(side) + one.top(top) for one in sizes)
         if least + rest <= budget:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from attnviz.attention.selection import PART, Selection, occurrences
+from attnviz.attention.selection import Selection, is_range, occurrences
 from attnviz.views.choice import Choice, choose
 from attnviz.views.first_screen import FirstScreen, facts_of
 from attnviz.views.head_grid import HeadGrid, head_grid
@@ -118,9 +118,3 @@ def occurrence(axis: Axis, positions: tuple[int, ...]) -> tuple[int, int]:
     text = "".join(axis.labels[i] for i in positions)
     same = occurrences(text, axis)
     return (same.index(positions) + 1, len(same)) if positions in same else (1, 1)
-
-
-def is_range(spec: str | None) -> bool:
-    """Whether a `--query` names a range of positions: `12-80`."""
-    match = PART.fullmatch(spec.strip()) if spec else None
-    return match is not None and match[2] is not None

@@ -59,7 +59,7 @@ def test_what_is_printed_reads_back(size: int) -> None:
 
 
 def test_a_plan_keeps_whole_maps_that_fit_exactly() -> None:
-    sites = [(4, 100, 100), (2, 100, 200)]
+    sites = [Size(4, 100, 100), Size(2, 100, 200)]
     maps, masks = 4 * (40_000 + 40_000), 10_000 + 20_000
     scores = 4 * (800 + 256) + 1600 + 2 * (1200 + 256) + 1600
     size = maps + masks + scores
@@ -82,12 +82,12 @@ def test_what_is_kept_stays_within_the_memory(
     sites: list[tuple[int, int, int]], memory: int
 ) -> None:
     try:
-        found = make_plan(sites, str(memory))
+        found = make_plan([Size(*one) for one in sites], str(memory))
     except UsageError:
         assert memory < sum(Size(*one).scores for one in sites)
         return
     assert found.kept <= memory
-    larger = make_plan(sites, str(2 * memory))
+    larger = make_plan([Size(*one) for one in sites], str(2 * memory))
     order = [*KEEPS]
     assert order.index(larger.keeps) <= order.index(found.keeps)
 
@@ -146,7 +146,7 @@ def test_heads_that_vary_by_layer_are_no_error() -> None:
 
 @pytest.mark.parametrize("memory", ["256MiB", "512MiB", "1GiB", "4GiB"])
 def test_pooled_maps_and_top_keys_share_the_budget(memory: str) -> None:
-    sites = [(32, 4096, 4096)] * 32
+    sites = [Size(32, 4096, 4096)] * 32
     found = make_plan(sites, memory)
     assert found.keeps == "pooled"
     assert 16 <= found.side <= 256
