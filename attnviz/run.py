@@ -13,6 +13,7 @@ from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
 from attnviz.inputs.text import Text
 from attnviz.metrics.alignment import Alignment
 from attnviz.metrics.scores import Content, Masses
+from attnviz.metrics.structure import Structure
 from attnviz.metrics.targets import Targets
 from attnviz.metrics.values import ValueWeighted
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
@@ -159,7 +160,8 @@ class Keeper:
         self.asked += size
         self.used += size if whole else 0
         maps: list[Observer] = [WholeMaps()] if whole else self.smaller(site)
-        return [*maps, SelfCheck(), Masses(), Content(), Targets(), Alignment(), ValueWeighted()]
+        scores = (Masses(), Content(), Targets(), Structure(), Alignment(), ValueWeighted())
+        return [*maps, SelfCheck(), *scores]
 
     def smaller(self, site: Site) -> list[Observer]:
         """What is kept in place of whole maps, with the part of them that was asked for."""

@@ -29,7 +29,8 @@ class LayerAttention:
     `window` (heads, rows, columns), the weights from query and key `window_at` on, and
     `window_allowed`, its mask; `top_keys` and `top_weights` (heads, queries, k), heaviest first;
     `row_sums` (heads, queries); `column_means` (heads, keys); `links` (queries, 4): head, key,
-    weight and content excess of the query's strongest link; `score.NAME` (heads,).
+    weight and content excess of the query's strongest link; `heavy_keys` and `slashes`
+    (heads, n, 2): key, or query − key, and its share of the attention; `score.NAME` (heads,).
     `allowed`: bool (queries, keys), absent when the maps were not kept.
     """
 

@@ -273,6 +273,8 @@ def _check_shapes(layer: LayerAttention) -> None:
         "window": (heads, None, None),
         "window_allowed": (None, None),
         "window_at": (2,),
+        "heavy_keys": (heads, None, 2),
+        "slashes": (heads, None, 2),
         "row_sums": (heads, queries),
         "column_means": (heads, keys),
         "links": (queries, 4),

@@ -133,24 +133,20 @@ class TopKeys:
 
     def start(self, site: Site, device: torch.device) -> Accumulator:
         """See Observer."""
-        return _Top(min(self.count, len(site.keys)))
+        return _Top(site, min(self.count, len(site.keys)), device)
 
 
 class _Top:
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.keys: list[Tensor] = []
-        self.weights: list[Tensor] = []
+    def __init__(self, site: Site, count: int, device: torch.device) -> None:
+        shape = (len(site.heads), len(site.queries), count)
+        self.keys = torch.full(shape, -1, dtype=torch.int32, device=device)
+        self.weights = torch.zeros(shape, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
-        found = block.weights.topk(min(self.count, block.weights.shape[-1]), dim=-1)
-        missing = self.count - found.values.shape[-1]
-        self.weights.append(torch.nn.functional.pad(found.values, (0, missing)))
-        keys = found.indices.to(torch.int32)
-        self.keys.append(torch.nn.functional.pad(keys, (0, missing), value=-1))
+        count = min(self.keys.shape[-1], block.weights.shape[-1])
+        found = block.weights.topk(count, dim=-1)
+        self.weights[:, block.start : block.stop, :count] = found.values
+        self.keys[:, block.start : block.stop, :count] = found.indices.to(torch.int32)
 
     def result(self) -> Mapping[str, Tensor]:
-        return {
-            "top_keys": torch.cat(self.keys, dim=1),
-            "top_weights": torch.cat(self.weights, dim=1),
-        }
+        return {"top_keys": self.keys, "top_weights": self.weights}
