@@ -94,6 +94,8 @@ def compare(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
@@ -128,7 +130,9 @@ def compare(
     check_output(template, form, several=False)
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not distances", "attnviz export")
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
     others = {"--with": with_, "--with-model": with_model, "--with-revision": with_revision,
               "--with-dtype": with_dtype}  # fmt: skip
     given = [name for name, value in others.items() if value is not None]

@@ -61,6 +61,8 @@ def export(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
@@ -110,7 +112,9 @@ def export(
     if kind in IMAGES:
         style.check()
     write = Export(selection, look, style, view, score, min_weight, soft, store_dtype)
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
     if plan:
         Planning(selection, talk, memory, bos, truncate)([source], request)
         return

@@ -60,6 +60,8 @@ def heads(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
@@ -101,7 +103,9 @@ def heads(
     check_output(template, form, several=False)
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not scores", "attnviz export")
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
     if plan:
         planning = Planning(selection, talk, memory, bos, truncate, form)
         planning([source], request) if probe is None else planning.probe(request)

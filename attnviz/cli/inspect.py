@@ -53,6 +53,8 @@ def inspect(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
@@ -94,7 +96,9 @@ def inspect(
         top=top,
     )
     show = Show(selection, look, view, form, width, color, ascii_)
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
     if plan:
         Planning(selection, talk, memory, bos, truncate, form)([source], request)
         return

@@ -22,6 +22,23 @@ Dtype = Annotated[
         metavar="DTYPE",
     ),
 ]
+DeviceMap = Annotated[
+    Literal["auto", "balanced", "sequential"] | None,
+    typer.Option(
+        help="Spread a large model over devices and main memory: auto, balanced or sequential "
+        "(needs attnviz[big]).",
+        rich_help_panel=MODEL,
+        metavar="HOW",
+    ),
+]
+Quantize = Annotated[
+    Literal["8bit", "4bit"] | None,
+    typer.Option(
+        help="Load the weights in 8bit or 4bit (needs attnviz[quantize]).",
+        rich_help_panel=MODEL,
+        metavar="BITS",
+    ),
+]
 Revision = Annotated[
     str | None,
     typer.Option(

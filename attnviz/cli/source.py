@@ -83,6 +83,8 @@ class LoadRequest:
     revision: str | None
     trust_remote_code: bool
     offline: bool
+    device_map: str | None = None
+    quantize: str | None = None
 
     def load(self, talk: Talk) -> LoadedModel:
         """The loaded model, with progress and the hint about the default."""
@@ -102,6 +104,8 @@ class LoadRequest:
                 trust_remote_code=self.trust_remote_code,
                 offline=self.offline,
                 progress=progress,
+                device_map=self.device_map,
+                quantize=self.quantize,
             )
 
 

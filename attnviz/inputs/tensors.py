@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.attention.axis import Axis, slots
 from attnviz.errors import InputError
 from attnviz.inputs.encode import ModelInputs
+from attnviz.models.loaded import input_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ def from_tensors(
     import torch
 
     placed = {
-        name: value.to(model.device) if isinstance(value, torch.Tensor) else value
+        name: value.to(input_device(model)) if isinstance(value, torch.Tensor) else value
         for name, value in tensors.items()
     }
     sources = side(placed, "", tokenizer)
