@@ -134,7 +134,7 @@ class Selection:
         """
         if self.query is None and self.key is None:
             return None
-        rows, columns = range(len(queries)), range(len(keys))
+        rows, columns = (range(one.first, one.first + one.real) for one in (queries, keys))
         if self.query is not None:
             found = resolve_tokens(self.query, queries, "--query")
             rows = range(min(found), max(found) + 1)

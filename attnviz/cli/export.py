@@ -31,6 +31,7 @@ def export(
     target: o.Target = None,
     file: o.File = None,
     texts: o.Texts = None,
+    batch_size: o.BatchSize = 1,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
     layer: o.Layer = None,
@@ -118,7 +119,7 @@ def export(
     if plan:
         Planning(selection, talk, memory, bos, truncate)([source], request)
         return
-    found = captures(source, request, selection, talk, memory, bos, truncate)
+    found = captures(source, request, selection, talk, memory, bos, truncate, batch_size=batch_size)
     for index, capture in enumerate(found, start=1):
         write(capture, template, kind, index, talk)
 

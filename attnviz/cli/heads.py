@@ -38,6 +38,7 @@ def heads(
     target: o.Target = None,
     file: o.File = None,
     texts: o.Texts = None,
+    batch_size: o.BatchSize = 1,
     probe: o.Probe = None,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
@@ -112,7 +113,9 @@ def heads(
         return
     ranking = Ranking(selection, sort, kind, top, view, form, width, color, ascii_)
     if probe is None:
-        found = captures(source, request, selection, talk, memory, bos, truncate)
+        found = captures(
+            source, request, selection, talk, memory, bos, truncate, batch_size=batch_size
+        )
     else:
         from attnviz.probe import PREFIX_MATCHING
 

@@ -28,6 +28,7 @@ def inspect(
     target: o.Target = None,
     file: o.File = None,
     texts: o.Texts = None,
+    batch_size: o.BatchSize = 1,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
     layer: o.Layer = None,
@@ -102,7 +103,7 @@ def inspect(
     if plan:
         Planning(selection, talk, memory, bos, truncate, form)([source], request)
         return
-    found = captures(source, request, selection, talk, memory, bos, truncate)
+    found = captures(source, request, selection, talk, memory, bos, truncate, batch_size=batch_size)
     for index, capture in enumerate(found, start=1):
         number = index if texts is not None else None
         if template.suffix in TEXTS:

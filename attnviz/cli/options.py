@@ -118,6 +118,15 @@ Texts = Annotated[
         metavar="FILE",
     ),
 ]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Texts of --texts that are run at once; they share --memory.",
+        rich_help_panel=INPUT,
+        metavar="N",
+    ),
+]
 Bos = Annotated[
     bool | None,
     typer.Option(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Accumulator, RowBlock, Site
 
 
@@ -85,8 +86,8 @@ class PooledMaps:
     """Keeps `pooled`, float32 (heads, query bins, key bins) with at most `side` bins a side.
 
     A cell is the share of its attention that a query of the bin gives to the keys of the bin, on
-    average: rows sum to what the rows of the map sum to (METRICS.md 8.4, mass). Rows without a
-    finite weight (padding in some models) count as empty.
+    average: rows sum to what the rows of the map sum to (METRICS.md 8.4, mass). Bins run over the
+    positions that are not padding. Rows without a finite weight count as empty.
     """
 
     side: int = POOLED_SIDE[1]
@@ -99,29 +100,37 @@ class PooledMaps:
 
 class _Pooled:
     def __init__(self, site: Site, side: int, device: torch.device) -> None:
-        self.rows = bins(len(site.queries), side, device)
-        self.columns = bins(len(site.keys), side, device)
-        height, width = int(self.rows[-1]) + 1, int(self.columns[-1]) + 1
+        self.rows, self.columns = (bins(axis, side, device) for axis in (site.queries, site.keys))
+        height, width = int(self.rows.max()) + 1, int(self.columns.max()) + 1
+        self.real_keys = self.columns >= 0
         self.sums = torch.zeros(len(site.heads), height, width, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
         weights = block.weights if block.finite else block.weights.nan_to_num()
         bin_of = self.rows[block.start : block.stop]
-        first, last = int(bin_of[0]), int(bin_of[-1]) + 1
+        real = bin_of[bin_of >= 0]
+        if not len(real):
+            return
+        first, last = int(real[0]), int(real[-1]) + 1
         member = bin_of == torch.arange(first, last, device=bin_of.device)[:, None]
         rows = member.float() @ weights  # (heads, row bins, width)
-        columns = self.columns[: weights.shape[-1]].expand_as(rows)
+        width = weights.shape[-1]
+        rows.mul_(self.real_keys[:width])
+        columns = self.columns[:width].clamp_min(0).expand_as(rows)
         self.sums[:, first:last].scatter_add_(2, columns, rows)
 
     def result(self) -> Mapping[str, Tensor]:
-        counts = torch.bincount(self.rows, minlength=self.sums.shape[1]).clamp_min(1)
-        return {"pooled": self.sums / counts[None, :, None]}
+        counts = torch.bincount(self.rows[self.rows >= 0], minlength=self.sums.shape[1])
+        return {"pooled": self.sums / counts.clamp_min(1)[None, :, None]}
 
 
-def bins(length: int, side: int, device: torch.device) -> Tensor:
-    """The bin of each of `length` positions, as even as can be in at most `side` bins."""
-    side = min(side, length)
-    return torch.arange(length, device=device) * side // length
+def bins(axis: Axis, side: int, device: torch.device) -> Tensor:
+    """The bin of each position, as even as can be in at most `side` bins; −1 for padding."""
+    out = torch.full((len(axis),), -1, device=device)
+    side = min(side, axis.real)
+    own = torch.arange(axis.real, device=device) * side // axis.real
+    out[axis.first : axis.first + axis.real] = own
+    return out
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,7 @@ class TopKeys:
 
     def start(self, site: Site, device: torch.device) -> Accumulator:
         """See Observer."""
-        return _Top(site, min(self.count, len(site.keys)), device)
+        return _Top(site, min(self.count, site.keys.real), device)
 
 
 class _Top:

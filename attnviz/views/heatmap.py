@@ -23,6 +23,7 @@ from attnviz.views.window import covers, window_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from attnviz.attention.axis import Axis
     from attnviz.attention.capture import LayerAttention
     from attnviz.views.look import Look
 
@@ -157,8 +158,8 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> 
     """The pooled map that the run kept."""
     index = layer.heads.index(head)
     values = np.asarray(layer.kept["pooled"][index], np.float32)
-    rows = spans(len(layer.queries), values.shape[0])
-    columns = spans(len(layer.keys), values.shape[1])
+    rows = spans(layer.queries, values.shape[0])
+    columns = spans(layer.keys, values.shape[1])
     sinks = sink_columns(layer, head, look)
     states = np.where(values == 0, State.ZERO, State.VALUE).astype(np.uint8)
     if layer.causal and len(layer.queries) == len(layer.keys):
@@ -199,9 +200,9 @@ def _all_in(flags: Sequence[bool], found: Spans) -> np.ndarray:
     return np.array([all(flags[a:b]) for a, b in found], bool)
 
 
-def spans(length: int, bins: int) -> Spans:
-    """The positions (first, last + 1) of `bins` even bins, as the observers make them."""
-    edges = [-(-b * length // bins) for b in range(bins + 1)]
+def spans(axis: Axis, bins: int) -> Spans:
+    """The positions (first, last + 1) of `bins` even bins without padding, as the observers'."""
+    edges = [axis.first - (-b * axis.real // bins) for b in range(bins + 1)]
     return tuple(pairwise(edges))
 
 

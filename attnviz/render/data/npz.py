@@ -124,7 +124,8 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
     else:
         for side, axis, bins in zip(("query", "key"), (first.queries, first.keys), maps.shape[1:],
                                     strict=True):  # fmt: skip
-            edges = [0, *(stop for _, stop in spans(len(axis), bins))]
+            found = spans(axis, bins)
+            edges = [found[0][0], *(stop for _, stop in found)]
             write(f"{prefix}.{side}_edges", np.array(edges, np.int64))
         write_window(write, prefix, group)
     write(f"{prefix}.layers", np.array([layer.layer for layer, _ in group], np.int64))
