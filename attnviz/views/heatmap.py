@@ -172,6 +172,8 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> 
     states[[bool(broken[a:b].any()) for a, b in rows], :] = State.NAN
     states[~np.isfinite(values)] = State.NAN
     notes = ["the maps were not kept whole"]
+    if look.reduce != "mass":
+        notes.append(f"they were pooled by mass, not by {look.reduce}")
     if look.words:
         notes.append("words were not merged")
     if look.hide_special or look.renormalize:
