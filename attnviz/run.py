@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.capture import Capture
@@ -12,12 +13,13 @@ from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
 from attnviz.inputs.text import Text
 from attnviz.metrics.alignment import Alignment
 from attnviz.metrics.scores import Content, Masses
+from attnviz.metrics.structure import Structure
 from attnviz.metrics.targets import Targets
 from attnviz.metrics.values import ValueWeighted
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
-from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
-from attnviz.observe.plan import Plan, expected_sites, human, make_plan
+from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, WindowMaps
+from attnviz.observe.plan import Plan, Size, expected_sites, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -103,7 +105,7 @@ def run(
         )
     selection = counted(loaded, inputs, selection)
     wants = wanted(inputs, selection)
-    keeper = Keeper(planned(loaded, inputs, wants, memory))
+    keeper = Keeper(planned(loaded, inputs, selection, memory), selection)
     seen = guarded(loaded, inputs, wants, keeper)
     validate(seen, selection, loaded.facts.name)
     found = [seen.stacks(example) for example in range(len(inputs.sources))]
@@ -143,32 +145,43 @@ def require_trust(checks: Iterable[Check], name: str) -> None:
 
 @dataclass
 class Keeper:
-    """Chooses what to keep of every site, so that whole maps stay within the plan.
+    """Chooses what to keep of every site, as the plan says.
 
-    `asked` is what whole maps of all sites would have taken, `used` what is kept of them.
+    `asked` is what whole maps of all sites would have taken, `used` what is kept of them: where
+    there is more to see than the model's config told, what does not fit is pooled.
     """
 
     plan: Plan
+    selection: Selection = field(default_factory=Selection)
     asked: int = 0
     used: int = 0
 
     def __call__(self, site: Site) -> Sequence[Observer]:
         """The observers for this site."""
-        size = 4 * len(site.heads) * len(site.queries) * len(site.keys)
-        whole = self.plan.whole and self.used + size <= self.plan.budget
+        size = Size(len(site.heads), len(site.queries), len(site.keys)).map
+        whole = self.plan.keeps == "whole" and self.used + size <= self.plan.budget
         self.asked += size
         self.used += size if whole else 0
-        small: list[Observer] = [PooledMaps(self.plan.side), TopKeys(self.plan.top)]
-        maps: list[Observer] = [WholeMaps()] if whole else small
-        return [*maps, SelfCheck(), Masses(), Content(), Targets(), Alignment(), ValueWeighted()]
+        maps: list[Observer] = [WholeMaps()] if whole else self.smaller(site)
+        scores = (Masses(), Content(), Targets(), Structure(), Alignment(), ValueWeighted())
+        return [*maps, SelfCheck(), *scores]
+
+    def smaller(self, site: Site) -> list[Observer]:
+        """What is kept in place of whole maps, with the part of them that was asked for."""
+        found: list[Observer] = [PooledMaps(self.plan.side)] if self.plan.side else []
+        if self.plan.top:
+            found.append(TopKeys(self.plan.top))
+        with suppress(SelectionError):  # in the other stacks
+            window = self.selection.window(site.queries, site.keys)
+            found += [WindowMaps(*window)] if window else []
+        return found
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the picture must say of the plan."""
         if self.used == self.asked:
             return ()
-        needed, budget = human(max(self.plan.maps, self.asked)), human(self.plan.budget)
-        return (f"maps pooled: whole ones take {needed}, --memory allows {budget}",)
+        return (replace(self.plan, maps=max(self.plan.maps, self.asked)).note,)
 
 
 def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> Selection:
@@ -189,15 +202,39 @@ def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> S
     return replace(selection, layers=tuple(Range(number, number) for number in numbers))
 
 
-def planned(loaded: LoadedModel, inputs: ModelInputs, wants: Wanted, memory: str | None) -> Plan:
-    """The plan for what is wanted of this model and input."""
+def planned(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
+) -> Plan:
+    """The plan for what is wanted of this model and input.
+
+    Raises UsageError when the memory is not enough, SelectionError for tokens that do not exist.
+    """
     queries = max(len(axis) for axis in inputs.sources)
     targets = max(len(axis) for axis in inputs.targets) if inputs.targets else None
-    sites = [
-        (len(wants(one.role, one.layer, one.heads)), one.queries, one.keys)
+    wants, windows = wanted(inputs, selection), windows_of(inputs, selection)
+    sizes = [
+        Size(len(wants(one.role, one.layer, one.heads)), one.queries, one.keys,
+             *windows.get(one.role, (0, 0)))
         for one in expected_sites(loaded.model.config, queries, targets)
-    ]
-    return make_plan(sites * len(inputs.sources), memory)
+    ]  # fmt: skip
+    return make_plan(sizes * len(inputs.sources), memory)
+
+
+def windows_of(inputs: ModelInputs, selection: Selection) -> dict[str, tuple[int, int]]:
+    """(queries, keys) of the largest window that `--query` and `--key` name in the shown stack.
+
+    Raises SelectionError where they name none.
+    """
+    paired = inputs.targets is not None and not inputs.encoder_only
+    targets = inputs.targets if inputs.targets is not None else inputs.sources
+    sides = {"self": (inputs.sources, inputs.sources), "encoder": (inputs.sources, inputs.sources),
+             "decoder": (targets, targets), "cross": (targets, inputs.sources)}  # fmt: skip
+    role = selection.stack or ("cross" if paired else "encoder" if inputs.targets else "self")
+    pairs = zip(*sides[role], strict=True) if role in sides else ()
+    found = [window for one in pairs if (window := selection.window(*one)) is not None]
+    if not found:
+        return {}
+    return {role: (max(len(rows) for rows, _ in found), max(len(keys) for _, keys in found))}
 
 
 def wanted(inputs: ModelInputs, selection: Selection) -> Wanted:

@@ -110,9 +110,9 @@ def test_a_cache_is_run_through_once() -> None:
     np.testing.assert_array_equal(found[0], found[1])
 
 
-@pytest.mark.parametrize("memory", ["2304", None])
+@pytest.mark.parametrize("memory", ["4048", None])
 def test_a_layer_counted_from_the_end_gets_the_memory(memory: str | None) -> None:
-    """4 heads × 12 × 12 × 4 bytes is 2,304: enough for the one layer that was asked for."""
+    """Enough for the one layer that was asked for."""
     found = captured(layers=[-1], memory=memory)
     assert found.stacks["self"].has_weights(1)
     assert found.notes == ()
@@ -120,16 +120,25 @@ def test_a_layer_counted_from_the_end_gets_the_memory(memory: str | None) -> Non
 
 
 def test_the_plan_bounds_what_is_kept() -> None:
-    whole, half, none = captured(), captured(memory="4607"), captured(memory="0")
-    assert whole.plan["kept"] == 4608
-    for one in (half, none):
+    whole = captured(tokens=64)
+    assert whole.plan["kept"] == 2 * 4 * 64 * 64 * 4
+    stages = {
+        "28KiB": ("maps pooled to 16 × 16, 3 heaviest keys of every query kept", "28.0 KiB"),
+        "16KiB": ("maps pooled to 16 × 16, heaviest keys dropped", "16.0 KiB"),
+        "8KiB": ("maps dropped, scores kept", "8.0 KiB"),
+    }
+    for memory, (said, allowed) in stages.items():
+        one = captured(tokens=64, memory=memory)
+        layer = one.stacks["self"].layer(1)
         assert one.plan["kept"] == 0
         assert not one.stacks["self"].has_weights(0)
-        assert one.notes == (f"maps pooled: whole ones take 4.5 KiB, --memory allows "
-                             f"{'4.5 KiB' if one is half else '0 B'}",)  # fmt: skip
-        np.testing.assert_allclose(
-            one.stacks["self"].layer(1).kept["pooled"], whole.stacks["self"].weights(1), atol=1e-6
-        )
+        assert one.notes == (f"{said}: whole ones take 128.0 KiB, --memory allows {allowed}",)
+        assert ("top_keys" in layer.kept) == ("heaviest keys of" in said)
+        assert ("pooled" in layer.kept) == ("pooled" in said)
+        if "pooled" in said:
+            bins = whole.stacks["self"].weights(1).reshape(4, 16, 4, 16, 4)
+            mass = bins.sum(axis=4).mean(axis=2)
+            np.testing.assert_allclose(layer.kept["pooled"], mass, atol=1e-6)
         for name, value in whole.scores["self"].items():
             np.testing.assert_array_equal(one.scores["self"][name], value)
 
@@ -286,7 +295,7 @@ def test_running_out_of_memory_says_what_to_reduce(error: Exception) -> None:
 
     model.layers[1].register_forward_pre_hook(fail)
     with pytest.raises(
-        ModelError, match=r"out of memory on cpu at 12 tokens \(whole maps: "
+        ModelError, match=r"out of memory on cpu at 12 tokens \(whole maps, 7.9 KiB; "
     ) as caught:
         attnviz.capture(model, {"input_ids": ids(1, 12)})
     assert "select layers or heads" in caught.value.hint

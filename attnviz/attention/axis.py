@@ -85,6 +85,11 @@ class Axis:
         """The first position that is not padding (0 when all are)."""
         return next((i for i, padded in enumerate(self.padding) if not padded), 0)
 
+    @cached_property
+    def real(self) -> int:
+        """How many positions are not padding (all when all are)."""
+        return len(self) - sum(self.padding) or len(self)
+
     def counted(self, causal: bool) -> tuple[bool, ...]:
         """Which of these queries means run over: not padding, not special (unless all are), and in
         causal stacks not the first one, whose row is always 1, 0, 0, … (METRICS.md section 0).

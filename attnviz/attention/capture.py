@@ -26,9 +26,11 @@ class LayerAttention:
     `heads` are the observed query heads (of `n_heads`); the first axis of every array in `kept`
     runs over them. Names in `kept`: `weights` float32 (heads, queries, keys); `pooled`
     (heads, query bins, key bins), the mass that a query of the bin gives the key bin on average;
-    `top_keys` and `top_weights` (heads, queries, k), heaviest first; `row_sums` (heads, queries);
-    `column_means` (heads, keys); `links` (queries, 4): head, key, weight and content excess of
-    the query's strongest link; `score.NAME` (heads,).
+    `window` (heads, rows, columns), the weights from query and key `window_at` on, and
+    `window_allowed`, its mask; `top_keys` and `top_weights` (heads, queries, k), heaviest first;
+    `row_sums` (heads, queries); `column_means` (heads, keys); `links` (queries, 4): head, key,
+    weight and content excess of the query's strongest link; `heavy_keys` and `slashes`
+    (heads, n, 2): key, or query − key, and its share of the attention; `score.NAME` (heads,).
     `allowed`: bool (queries, keys), absent when the maps were not kept.
     """
 

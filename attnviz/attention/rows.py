@@ -105,7 +105,11 @@ class RowBlock:
 
 
 class Accumulator(Protocol):
-    """Reduces the row blocks of one site to what is kept of it."""
+    """Reduces the row blocks of one site to what is kept of it.
+
+    It makes all that it keeps when it starts: small tensors that are left between blocks would
+    keep the allocator from using the room of one block for the next, which is a little wider.
+    """
 
     def update(self, block: RowBlock, step: int) -> None:
         """Take one block; `step` counts the passes over the rows, from 0."""

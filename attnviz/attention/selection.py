@@ -127,6 +127,33 @@ class Selection:
             return every
         return tuple(h for h in every if any(_holds(one, h, n_heads) for one in self.heads))
 
+    def window(self, queries: Axis, keys: Axis) -> tuple[range, range] | None:
+        """The queries and keys from the first to the last that `--query` and `--key` name.
+
+        All of them for the one that was not given, None where neither was. Raises SelectionError.
+        """
+        if self.query is None and self.key is None:
+            return None
+        rows, columns = (range(one.first, one.first + one.real) for one in (queries, keys))
+        if self.query is not None:
+            found = resolve_tokens(self.query, queries, "--query")
+            rows = range(min(found), max(found) + 1)
+        if self.key is not None:
+            found = resolve_tokens(self.key, keys, "--key")
+            columns = range(min(found), max(found) + 1)
+        return rows, columns
+
+    @property
+    def names_window(self) -> bool:
+        """Whether both `--query` and `--key` name ranges of tokens: `30-64`."""
+        return is_range(self.query) and is_range(self.key)
+
+
+def is_range(spec: str | None) -> bool:
+    """Whether a `--query` or `--key` names a range of positions: `12-80`."""
+    match = PART.fullmatch(spec.strip()) if spec else None
+    return match is not None and match[2] is not None
+
 
 def parse_ranges(text: str, option: str, forms: str) -> tuple[Range, ...]:
     """`0-5,11,-1` as ranges. Raises UsageError naming the part that is malformed."""

@@ -37,6 +37,8 @@ def check(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
 ) -> None:
@@ -50,7 +52,9 @@ def check(
     from attnviz.check import check_model
 
     talk = Talk(quiet)
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
     loaded = request.load(talk)
     with talk.progress(f"check {loaded.facts.name}"):
         checks = check_model(loaded, text, target)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
+from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_output, chosen_form
 from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.cli.template import STDOUT, Template
 from attnviz.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from attnviz.attention.capture import Capture
 
 OTHER = "Compare with"
 
@@ -89,9 +94,12 @@ def compare(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    plan: o.Plan = False,
 ) -> None:
     """Compare heads: groups that attend alike, or what moved between two runs.
 
@@ -122,7 +130,9 @@ def compare(
     check_output(template, form, several=False)
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not distances", "attnviz export")
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
     others = {"--with": with_, "--with-model": with_model, "--with-revision": with_revision,
               "--with-dtype": with_dtype}  # fmt: skip
     given = [name for name, value in others.items() if value is not None]
@@ -135,36 +145,48 @@ def compare(
 
     if source.text == "-":
         source = replace(source, text=next(source.read()).text)
-    comparing = Comparing(selection, layers, view, top, words, form, width, color, ascii_, talk)
-    if not given:
-        alone = selection.single_head is not None  # is compared with all the others
-        wanted = replace(selection, layers=(), heads=(), pairs=()) if alone else selection
-        [found] = captures(source, request, wanted, talk, memory, bos, truncate)
-        comparing.heads(found, template)
-        return
-    if with_ is not None:
-        if with_ == "":
-            raise InputError("the text of --with is empty", "give at least one character")
-        saved = with_.endswith(".safetensors")
-        other = Source(with_, None, None, None if saved else pair, None if saved else target)
-        if source.saved is None and not saved:
-            both = captures(source, request, selection, talk, memory, bos, truncate, also=other)
-        else:
-            both = chain.from_iterable(
-                captures(one, replace(request, name=None if one.saved else model),
-                         selection, talk, memory, bos, truncate)
-                for one in (source, other)
-            )  # fmt: skip
-        first, second = both
-        comparing.captures(first, second, "texts", template)
-        return
     changed = replace(
         request,
         name=with_model or model,
         revision=with_revision or (None if with_model else revision),
         dtype=with_dtype or dtype,
     )
-    first, second = chain.from_iterable(
-        captures(source, how, selection, talk, memory, bos, truncate) for how in (request, changed)
-    )
-    comparing.captures(first, second, "models", template)
+    if not given and selection.single_head is not None:  # is compared with all the others
+        observed = replace(selection, layers=(), heads=(), pairs=())
+    else:
+        observed = selection
+    other = None if with_ is None else second(with_, source)
+    if plan:
+        planning = Planning(observed, talk, memory, bos, truncate, form)
+        planning([source] if other is None else [source, other], request)
+        if changed != request:
+            planning([source], changed)
+        return
+
+    def runs(source: Source, request: LoadRequest, also: Source | None = None) -> Iterator[Capture]:
+        return captures(source, request, observed, talk, memory, bos, truncate, also)
+
+    comparing = Comparing(selection, layers, view, top, words, form, width, color, ascii_, talk)
+    if not given:
+        [found] = runs(source, request)
+        comparing.heads(found, template)
+    elif other is None:
+        one, two = chain(runs(source, request), runs(source, changed))
+        comparing.captures(one, two, "models", template)
+    elif source.saved is None and other.saved is None:
+        one, two = runs(source, request, also=other)
+        comparing.captures(one, two, "texts", template)
+    else:
+        one, two = chain.from_iterable(
+            runs(text, replace(request, name=None if text.saved else model))
+            for text in (source, other)
+        )
+        comparing.captures(one, two, "texts", template)
+
+
+def second(text: str, first: Source) -> Source:
+    """The source that --with names, with the pair and target of the first. Raises InputError."""
+    if text == "":
+        raise InputError("the text of --with is empty", "give at least one character")
+    other = Source(text, None, None, None, None)
+    return other if other.saved else replace(other, pair=first.pair, target=first.target)

@@ -9,6 +9,7 @@ import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
+from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_places
 from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.cli.template import Template
@@ -30,6 +31,7 @@ def export(
     target: o.Target = None,
     file: o.File = None,
     texts: o.Texts = None,
+    batch_size: o.BatchSize = 1,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
     layer: o.Layer = None,
@@ -60,9 +62,12 @@ def export(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    plan: o.Plan = False,
 ) -> None:
     """Write heatmaps, grids and arcs as pictures, weights as numbers.
 
@@ -108,8 +113,13 @@ def export(
     if kind in IMAGES:
         style.check()
     write = Export(selection, look, style, view, score, min_weight, soft, store_dtype)
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
-    found = captures(source, request, selection, talk, memory, bos, truncate)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
+    if plan:
+        Planning(selection, talk, memory, bos, truncate)([source], request)
+        return
+    found = captures(source, request, selection, talk, memory, bos, truncate, batch_size=batch_size)
     for index, capture in enumerate(found, start=1):
         write(capture, template, kind, index, talk)
 

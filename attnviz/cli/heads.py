@@ -10,6 +10,7 @@ import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
+from attnviz.cli.planning import Planning
 from attnviz.cli.ranking import Ranking
 from attnviz.cli.scores import listing
 from attnviz.cli.show import check_output, chosen_form
@@ -37,6 +38,7 @@ def heads(
     target: o.Target = None,
     file: o.File = None,
     texts: o.Texts = None,
+    batch_size: o.BatchSize = 1,
     probe: o.Probe = None,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
@@ -59,9 +61,12 @@ def heads(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    plan: o.Plan = False,
 ) -> None:
     """Rank heads by what they do.
 
@@ -99,10 +104,18 @@ def heads(
     check_output(template, form, several=False)
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not scores", "attnviz export")
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
+    if plan:
+        planning = Planning(selection, talk, memory, bos, truncate, form)
+        planning([source], request) if probe is None else planning.probe(request)
+        return
     ranking = Ranking(selection, sort, kind, top, view, form, width, color, ascii_)
     if probe is None:
-        found = captures(source, request, selection, talk, memory, bos, truncate)
+        found = captures(
+            source, request, selection, talk, memory, bos, truncate, batch_size=batch_size
+        )
     else:
         from attnviz.probe import PREFIX_MATCHING
 

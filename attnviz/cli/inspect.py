@@ -8,6 +8,7 @@ import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
+from attnviz.cli.planning import Planning
 from attnviz.cli.show import TEXTS, Show, check_output, chosen_form
 from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.cli.template import STDOUT, Template
@@ -27,6 +28,7 @@ def inspect(
     target: o.Target = None,
     file: o.File = None,
     texts: o.Texts = None,
+    batch_size: o.BatchSize = 1,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
     layer: o.Layer = None,
@@ -52,9 +54,12 @@ def inspect(
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
+    device_map: o.DeviceMap = None,
+    quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    plan: o.Plan = False,
 ) -> None:
     """Show what a model attends to in a text.
 
@@ -92,8 +97,13 @@ def inspect(
         top=top,
     )
     show = Show(selection, look, view, form, width, color, ascii_)
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
-    found = captures(source, request, selection, talk, memory, bos, truncate)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+    )
+    if plan:
+        Planning(selection, talk, memory, bos, truncate, form)([source], request)
+        return
+    found = captures(source, request, selection, talk, memory, bos, truncate, batch_size=batch_size)
     for index, capture in enumerate(found, start=1):
         number = index if texts is not None else None
         if template.suffix in TEXTS:

@@ -22,6 +22,23 @@ Dtype = Annotated[
         metavar="DTYPE",
     ),
 ]
+DeviceMap = Annotated[
+    Literal["auto", "balanced", "sequential"] | None,
+    typer.Option(
+        help="Spread a large model over devices and main memory: auto, balanced or sequential "
+        "(needs attnviz[big]).",
+        rich_help_panel=MODEL,
+        metavar="HOW",
+    ),
+]
+Quantize = Annotated[
+    Literal["8bit", "4bit"] | None,
+    typer.Option(
+        help="Load the weights in 8bit or 4bit (needs attnviz[quantize]).",
+        rich_help_panel=MODEL,
+        metavar="BITS",
+    ),
+]
 Revision = Annotated[
     str | None,
     typer.Option(
@@ -46,11 +63,20 @@ Offline = Annotated[
         metavar=NONE,
     ),
 ]
+Plan = Annotated[
+    bool,
+    typer.Option(
+        "--plan",
+        help="Say what would be kept, what that takes and how long, and stop.",
+        rich_help_panel=MODEL,
+        metavar=NONE,
+    ),
+]
 Memory = Annotated[
     str | None,
     typer.Option(
-        help="Memory for kept maps, such as 4GiB; maps that do not fit are pooled. "
-        "Default: a quarter of what is free.",
+        help="Memory for what is kept, such as 4GiB: whole maps, else pooled maps and top keys, "
+        "else pooled maps, else scores. Default: a quarter of what is free.",
         rich_help_panel=MODEL,
         metavar="SIZE",
     ),
@@ -90,6 +116,15 @@ Texts = Annotated[
         help="Read many texts: .txt (one a line), .jsonl or .csv, or sample:text/NAME.",
         rich_help_panel=INPUT,
         metavar="FILE",
+    ),
+]
+BatchSize = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Texts of --texts that are run at once; they share --memory.",
+        rich_help_panel=INPUT,
+        metavar="N",
     ),
 ]
 Bos = Annotated[

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,8 @@ class LoadRequest:
     revision: str | None
     trust_remote_code: bool
     offline: bool
+    device_map: str | None = None
+    quantize: str | None = None
 
     def load(self, talk: Talk) -> LoadedModel:
         """The loaded model, with progress and the hint about the default."""
@@ -102,6 +105,8 @@ class LoadRequest:
                 trust_remote_code=self.trust_remote_code,
                 offline=self.offline,
                 progress=progress,
+                device_map=self.device_map,
+                quantize=self.quantize,
             )
 
 
@@ -114,10 +119,12 @@ def captures(
     bos: bool | None,
     truncate: bool,
     also: Source | None = None,
+    batch_size: int = 1,
 ) -> Iterator[Capture]:
     """The capture of every text, with the model loaded once; or the one that was saved.
 
-    The texts of `also` follow those of the source.
+    The texts of `also` follow those of the source. So many texts are run at once, filled up on the
+    right, where no earlier token sees it; each capture is that of its text alone.
     """
     if source.saved is not None:
         yield open_saved(source.saved, request.name)
@@ -126,14 +133,35 @@ def captures(
         talk.hint(source.hint)
     texts = [*source.read(), *(also.read() if also is not None else ())]
     loaded = request.load(talk)
+    from attnviz.attention.unpadded import unpadded
     from attnviz.inputs.encode import encode_batch
     from attnviz.run import run
 
-    for text in texts:
-        inputs = encode_batch(loaded, [text], bos=bos, truncate=truncate)
-        with talk.progress(f"run {len(inputs.sources[0])} tokens"):
-            found = run(loaded, inputs, selection, memory)[0]
-        yield found
+    done = 0
+    for batch in batches(texts, batch_size):
+        alone = [encode_batch(loaded, [text], bos=bos, truncate=truncate) for text in batch]
+        inputs = alone[0]
+        if len(batch) > 1:
+            together = encode_batch(loaded, batch, bos=bos, truncate=truncate, side="right")
+            inputs = replace(together, notes=())
+        done += len(batch)
+        which = f"text {done:,} of {len(texts):,}, " if len(texts) > 1 else ""
+        with talk.progress(f"run {which}{len(inputs.sources[0]):,} tokens"):
+            found = run(loaded, inputs, selection, memory)
+        if len(batch) > 1:
+            found = [
+                replace(unpadded(capture), notes=(*own.notes, *capture.notes))
+                for own, capture in zip(alone, found, strict=True)
+            ]
+        yield from found
+
+
+def batches(texts: Sequence[Text], size: int) -> Iterator[list[Text]]:
+    """Neighbours of one form, with a pair and a target or without, at most `size` together."""
+    for _, group in groupby(texts, lambda text: (text.pair is None, text.target is None)):
+        alike = [*group]
+        for start in range(0, len(alike), size):
+            yield alike[start : start + size]
 
 
 def probed(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.attention.axis import Axis
 from attnviz.models.labels import labels
+from attnviz.models.loaded import input_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,8 @@ def batch_tensors(
     named = {
         name: one for name, one in columns.items() if name in known or "input_ids" not in known
     }
-    return {name: one.to(loaded.model.device) for name, one in named.items()}
+    device = input_device(loaded.model)
+    return {name: one.to(device) for name, one in named.items()}
 
 
 def stacked(rows: Sequence[Sequence[int]], fill: int, side: str) -> torch.Tensor:

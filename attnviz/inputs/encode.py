@@ -83,8 +83,9 @@ def encode_batch(
     *,
     bos: bool | None = None,
     truncate: bool = False,
+    side: str | None = None,
 ) -> ModelInputs:
-    """The texts as one batch, filled up on the side that the tokenizer fills.
+    """The texts as one batch, filled up on this side (None: that which the tokenizer fills).
 
     `bos` forces (True) or suppresses (False) the token that begins a sequence. Raises InputError
     for a text that is empty, longer than the model takes (unless `truncate`), or of a form that
@@ -103,7 +104,7 @@ def encode_batch(
     writer = Writer(loaded, tokenizer, bos, truncate, notes)
     rows = [writer.source(text) for text in clean]
     targets = writer.targets(clean, rows)
-    pad, side = pad_axis(tokenizer), tokenizer.padding_side
+    pad, side = pad_axis(tokenizer), side or tokenizer.padding_side
     sources = [
         axis_of(tokenizer, row, (text.text, text.pair or ""))
         for row, text in zip(rows, clean, strict=True)

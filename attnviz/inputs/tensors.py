@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attnviz.attention.axis import Axis, slots
 from attnviz.errors import InputError
 from attnviz.inputs.encode import ModelInputs
+from attnviz.models.loaded import input_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def from_tensors(
     from attnviz.models.plain import PlainModel
 
     module = model.module if isinstance(model, PlainModel) else model
-    placed = moved(called(module, tensors), model.device)
+    placed = moved(called(module, tensors), input_device(model))
     sources = side(placed, "", tokenizer)
     if sources is None and isinstance(model, PlainModel):
         return from_arguments(module, placed)

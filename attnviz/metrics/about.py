@@ -88,6 +88,22 @@ SCORES: dict[str, Score] = {
             "2.9",
         ),
         Score(
+            "vertical",
+            "share in the best columns with a tenth of the cells",
+            0,
+            1,
+            "0.1, or more in causal stacks",
+            "2.10",
+        ),
+        Score(
+            "slash",
+            "share in the best diagonals with a tenth of the cells",
+            0,
+            1,
+            "0.1, or more in causal stacks",
+            "2.10",
+        ),
+        Score(
             "monotonicity",
             "correlation of target and source position; 1: in order",
             -1,

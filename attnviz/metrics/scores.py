@@ -56,7 +56,7 @@ class _Masses:
     def __init__(self, site: Site, device: torch.device) -> None:
         heads, keys = len(site.heads), len(site.keys)
         self.site, self.queries = site, Queries.of(site, device)
-        self.row_sums: list[Tensor] = []
+        self.row_sums = torch.zeros(heads, len(site.queries), device=device)
         self.entropy = torch.zeros(heads, device=device)
         self.relative = torch.zeros(heads, device=device)
         self.relative_rows = 0
@@ -69,7 +69,7 @@ class _Masses:
     def update(self, block: RowBlock, step: int) -> None:
         weights, rows = block.weights, self.queries.rows(block)
         width = weights.shape[-1]
-        self.row_sums.append(block.row_sums)
+        self.row_sums[:, block.start : block.stop] = block.row_sums
         if not bool(rows.any()):
             return
         allowed = block.allowed & self.queries.real_keys[:width]
@@ -107,7 +107,7 @@ class _Masses:
         }
         out |= zip(OFFSETS, self.near.means(), strict=True)
         scores = {f"score.{name}": value for name, value in out.items()}
-        return scores | {"row_sums": torch.cat(self.row_sums, dim=1), "column_means": per_query}
+        return scores | {"row_sums": self.row_sums, "column_means": per_query}
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class _Content:
         self.looked = torch.zeros(keys, device=device)
         self.near = Near(site, range(-NEAR, NEAR + 1), device)
         self.total = torch.zeros(heads, device=device)
-        self.links: list[Tensor] = []
+        self.links = torch.full((len(site.queries), 4), math.nan, device=device)
         self.eligible = self.queries.real_keys & ~self.queries.special & ~self.queries.punctuation
         if site.causal:
             self.eligible[self.queries.first] = False
@@ -180,7 +180,7 @@ class _Content:
         if not bool(real.all()):
             excess.masked_fill_(~real[:, None], 0)
         self.total += excess.sum(dim=2) @ self.queries.rows(block).float()
-        self.links.append(self._strongest(excess, weights))
+        self.links[block.start : block.stop] = self._strongest(excess, weights)
 
     def _strongest(self, excess: Tensor, weights: Tensor) -> Tensor:
         """(rows, 4): observed head, key, weight, excess of the largest excess of each row."""
@@ -193,7 +193,7 @@ class _Content:
 
     def result(self) -> Mapping[str, Tensor]:
         rows = max(1, int(self.queries.counted.sum()))
-        return {"score.content": self.total / rows, "links": torch.cat(self.links)}
+        return {"score.content": self.total / rows, "links": self.links}
 
 
 def keys_aimed_at(axis: Axis) -> list[bool]:

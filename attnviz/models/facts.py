@@ -32,10 +32,17 @@ def describe(
         heads=number(main, HEADS),
         parameters=model.num_parameters(),
         dtype=str(model.dtype).removeprefix("torch."),
-        device=str(model.device),
+        device=devices(model),
         implementation=str(getattr(config, "_attn_implementation", None) or ""),
         kv_heads=number(main, KV_HEADS),
     )
+
+
+def devices(model: PreTrainedModel) -> str:
+    """Where the model is: one device, or all that it is spread over."""
+    spread = getattr(model, "hf_device_map", None) or {}
+    names = [f"cuda:{one}" if isinstance(one, int) else str(one) for one in spread.values()]
+    return ", ".join(dict.fromkeys(names)) or str(model.device)
 
 
 def main_config(config: PreTrainedConfig) -> Any:

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import AttnvizError, ModelError
 from attnviz.models import hub
-from attnviz.models.device import pick_device, pick_dtype
 from attnviz.models.facts import describe
 from attnviz.models.head import architecture_of, model_class
 from attnviz.models.loaded import LoadedModel as LoadedModel
+from attnviz.models.placement import DeviceMap, Placement, place
 from attnviz.models.quiet import quiet
 from attnviz.models.resolve import resolve
 from attnviz.models.tokenizer import load_tokenizer
 from attnviz.models.translate import MissingError, translate
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -36,6 +35,7 @@ class Request:
     revision: str | None
     trust_remote_code: bool
     local_only: bool
+    placement: Placement
 
     @property
     def options(self) -> dict[str, Any]:
@@ -64,48 +64,47 @@ def load(
     trust_remote_code: bool = False,
     offline: bool = False,
     progress: Progress | None = None,
+    device_map: DeviceMap | None = None,
+    quantize: str | None = None,
 ) -> LoadedModel:
     """The model called `name`, ready to run (see `resolve` for what a name may be).
 
     A model that is in the Hub cache is taken from there, without asking the Hub for a newer one.
+    `device_map` spreads it over devices, main memory and disk as accelerate does ("auto", or a
+    device by module), in place of `device`; `quantize` loads it in "8bit" or "4bit".
     Raises ModelError when it cannot be found, fetched, read or placed on the device.
     """
     source = resolve(name)
     if revision is not None and source.kind != "hub":
         raise ModelError(f"{source.name} has no revisions: it is a folder", "leave --revision out")
     offline = offline or hub.is_offline()
-    place, number_format = pick_device(device), pick_dtype(dtype)
-    here = Request(source, revision, trust_remote_code, local_only=True)
+    placement = place(device, dtype, device_map, quantize)
+    here = Request(source, revision, trust_remote_code, local_only=True, placement=placement)
     anywhere = replace(here, local_only=False)
     if source.kind != "hub":
         request = anywhere if trust_remote_code and not offline else here
-        return attempt(request, place, number_format, progress)
+        return attempt(request, progress)
     if offline or hub.is_whole(source.path_or_id, revision):
         try:
-            return attempt(here, place, number_format, progress)
+            return attempt(here, progress)
         except MissingError:
             if offline:
                 raise
     if hub.is_reachable():
-        return attempt(anywhere, place, number_format, progress)
+        return attempt(anywhere, progress)
     try:
-        return attempt(here, place, number_format, progress)
+        return attempt(here, progress)
     except MissingError as error:
         raise hub.not_cached(source.path_or_id, "the Hub cannot be reached") from error
 
 
-def attempt(
-    request: Request,
-    place: torch.device,
-    number_format: torch.dtype | str,
-    progress: Progress | None,
-) -> LoadedModel:
+def attempt(request: Request, progress: Progress | None) -> LoadedModel:
     """The model as the request says, or a ModelError that says what is wrong."""
     if progress is not None:
         progress(f"{'load' if request.local_only else 'download'} {request.source.display}")
     try:
         with quiet(bars=progress is not None):
-            return read(request, place, number_format)
+            return read(request)
     except AttnvizError:
         raise
     except Exception as error:
@@ -115,7 +114,7 @@ def attempt(
         raise translated from error
 
 
-def read(request: Request, place: torch.device, number_format: torch.dtype | str) -> LoadedModel:
+def read(request: Request) -> LoadedModel:
     """Config, tokenizer and weights, read once each."""
     from transformers import AutoConfig
 
@@ -127,7 +126,11 @@ def read(request: Request, place: torch.device, number_format: torch.dtype | str
     tokenizer = load_tokenizer(where, config, request.options)
     cls = model_class(config, trust_remote_code=request.trust_remote_code)
     model, info = cls.from_pretrained(
-        where, config=config, dtype=number_format, output_loading_info=True, **request.options
+        where,
+        config=config,
+        output_loading_info=True,
+        **request.placement.options,
+        **request.options,
     )
     untrained = tuple(sorted(info["missing_keys"]))
     if untrained and len(untrained) >= len(model.state_dict()):
@@ -135,7 +138,8 @@ def read(request: Request, place: torch.device, number_format: torch.dtype | str
             f"the weights of {request.source.name} do not belong to {type(model).__name__}",
             "none of its weights is in the checkpoint",
         )
-    model = model.to(place).eval()
+    placement = request.placement
+    model = (model if placement.while_reading else model.to(placement.device)).eval()
     notes = [*head_notes(model, architecture_of(config)), *untrained_notes(untrained)]
     if tokenizer is None:
         notes.append(f"{request.source.display} has no tokenizer: it takes tensors only")

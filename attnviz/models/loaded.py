@@ -8,10 +8,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from attnviz.attention.capture import ModelFacts
     from attnviz.models.source import Source
+
+
+def input_device(model: PreTrainedModel) -> torch.device:
+    """Where a model's inputs go; modules that are offloaded fetch theirs from main memory."""
+    import torch
+
+    return torch.device("cpu") if model.device.type == "meta" else model.device
 
 
 @dataclass(frozen=True)

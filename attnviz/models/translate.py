@@ -146,6 +146,10 @@ def from_code(errors: list[BaseException], source: Source) -> ModelError | None:
             return ModelError(
                 f"the tokenizer of {name} needs the package {package}", f"pip install {package}"
             )
+    if re.search("bitsandbytes|quantiz", text, re.IGNORECASE):
+        return ModelError(
+            f"{name} cannot be quantized here: {first_line(errors[0])}", "leave --quantize out"
+        )
     if missing := next((one for one in errors if isinstance(one, ImportError)), None):
         return ModelError(f"{name} needs a package: {first_line(missing)}", "install it")
     return None

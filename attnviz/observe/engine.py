@@ -47,7 +47,8 @@ class Layer:
 
     `parts` counts the different maps computed under one call of the parent module: CANINE attends
     chunk by chunk. A call that repeats the map does not count: DiffLlama attends twice with the
-    same queries and keys, once for each half of the values. `proof` tells of its output projection.
+    same queries and keys, once for each half of the values. `proof` tells of its output projection,
+    `in_blocks` that its rows were computed block by block and never stood in memory together.
     """
 
     place: Place
@@ -56,6 +57,7 @@ class Layer:
     kept: list[LayerAttention] = field(default_factory=list)
     last_row: torch.Tensor | None = None
     proof: Proof | None = None
+    in_blocks: bool = True
 
 
 @dataclass
@@ -176,6 +178,7 @@ class Recorder:
         self, layer: Layer, maps: MapSource, heads: tuple[int, ...], modules: list[nn.Module]
     ) -> None:
         """Keep what the observers want, and look whether the output projection gets these heads."""
+        layer.in_blocks = not isinstance(maps, TensorSource)
         if isinstance(maps, TensorSource):
             maps.padding = self._padding(layer.place.role, maps)
         layer.last_row = last_row(maps, heads)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Accumulator, RowBlock, Site
 
 
@@ -45,12 +46,48 @@ class _Whole:
 
 
 @dataclass(frozen=True)
+class WindowMaps:
+    """Keeps `window`, float32 (heads, rows, columns): the weights of some queries and keys that
+    follow each other, `window_allowed`, bool (rows, columns), and `window_at`, the first of each.
+    """
+
+    rows: range
+    columns: range
+    passes: int = 1
+
+    def start(self, site: Site, device: torch.device) -> Accumulator:
+        """See Observer."""
+        return _Window(len(site.heads), self.rows, self.columns)
+
+
+class _Window:
+    def __init__(self, heads: int, rows: range, columns: range) -> None:
+        self.rows, self.columns = rows, columns
+        self.maps = np.zeros((heads, len(rows), len(columns)), np.float32)
+        self.allowed = np.zeros(self.maps.shape[1:], bool)
+
+    def update(self, block: RowBlock, step: int) -> None:
+        first, last = max(block.start, self.rows.start), min(block.stop, self.rows.stop)
+        left, right = self.columns.start, min(self.columns.stop, block.weights.shape[-1])
+        if first >= last or left >= right:
+            return
+        there = slice(first - self.rows.start, last - self.rows.start), slice(0, right - left)
+        here = slice(first - block.start, last - block.start), slice(left, right)
+        self.maps[:, *there] = block.weights[:, *here].cpu().numpy()
+        self.allowed[there] = block.allowed[here].cpu().numpy()
+
+    def result(self) -> Mapping[str, np.ndarray]:
+        at = np.array([self.rows.start, self.columns.start], np.int64)
+        return {"window": self.maps, "window_allowed": self.allowed, "window_at": at}
+
+
+@dataclass(frozen=True)
 class PooledMaps:
     """Keeps `pooled`, float32 (heads, query bins, key bins) with at most `side` bins a side.
 
     A cell is the share of its attention that a query of the bin gives to the keys of the bin, on
-    average: rows sum to what the rows of the map sum to (METRICS.md 8.4, mass). Rows without a
-    finite weight (padding in some models) count as empty.
+    average: rows sum to what the rows of the map sum to (METRICS.md 8.4, mass). Bins run over the
+    positions that are not padding. Rows without a finite weight count as empty.
     """
 
     side: int = POOLED_SIDE[1]
@@ -63,29 +100,37 @@ class PooledMaps:
 
 class _Pooled:
     def __init__(self, site: Site, side: int, device: torch.device) -> None:
-        self.rows = bins(len(site.queries), side, device)
-        self.columns = bins(len(site.keys), side, device)
-        height, width = int(self.rows[-1]) + 1, int(self.columns[-1]) + 1
+        self.rows, self.columns = (bins(axis, side, device) for axis in (site.queries, site.keys))
+        height, width = int(self.rows.max()) + 1, int(self.columns.max()) + 1
+        self.real_keys = self.columns >= 0
         self.sums = torch.zeros(len(site.heads), height, width, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
         weights = block.weights if block.finite else block.weights.nan_to_num()
         bin_of = self.rows[block.start : block.stop]
-        first, last = int(bin_of[0]), int(bin_of[-1]) + 1
+        real = bin_of[bin_of >= 0]
+        if not len(real):
+            return
+        first, last = int(real[0]), int(real[-1]) + 1
         member = bin_of == torch.arange(first, last, device=bin_of.device)[:, None]
         rows = member.float() @ weights  # (heads, row bins, width)
-        columns = self.columns[: weights.shape[-1]].expand_as(rows)
+        width = weights.shape[-1]
+        rows.mul_(self.real_keys[:width])
+        columns = self.columns[:width].clamp_min(0).expand_as(rows)
         self.sums[:, first:last].scatter_add_(2, columns, rows)
 
     def result(self) -> Mapping[str, Tensor]:
-        counts = torch.bincount(self.rows, minlength=self.sums.shape[1]).clamp_min(1)
-        return {"pooled": self.sums / counts[None, :, None]}
+        counts = torch.bincount(self.rows[self.rows >= 0], minlength=self.sums.shape[1])
+        return {"pooled": self.sums / counts.clamp_min(1)[None, :, None]}
 
 
-def bins(length: int, side: int, device: torch.device) -> Tensor:
-    """The bin of each of `length` positions, as even as can be in at most `side` bins."""
-    side = min(side, length)
-    return torch.arange(length, device=device) * side // length
+def bins(axis: Axis, side: int, device: torch.device) -> Tensor:
+    """The bin of each position, as even as can be in at most `side` bins; −1 for padding."""
+    out = torch.full((len(axis),), -1, device=device)
+    side = min(side, axis.real)
+    own = torch.arange(axis.real, device=device) * side // axis.real
+    out[axis.first : axis.first + axis.real] = own
+    return out
 
 
 @dataclass(frozen=True)
@@ -97,24 +142,20 @@ class TopKeys:
 
     def start(self, site: Site, device: torch.device) -> Accumulator:
         """See Observer."""
-        return _Top(min(self.count, len(site.keys)))
+        return _Top(site, min(self.count, site.keys.real), device)
 
 
 class _Top:
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.keys: list[Tensor] = []
-        self.weights: list[Tensor] = []
+    def __init__(self, site: Site, count: int, device: torch.device) -> None:
+        shape = (len(site.heads), len(site.queries), count)
+        self.keys = torch.full(shape, -1, dtype=torch.int32, device=device)
+        self.weights = torch.zeros(shape, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
-        found = block.weights.topk(min(self.count, block.weights.shape[-1]), dim=-1)
-        missing = self.count - found.values.shape[-1]
-        self.weights.append(torch.nn.functional.pad(found.values, (0, missing)))
-        keys = found.indices.to(torch.int32)
-        self.keys.append(torch.nn.functional.pad(keys, (0, missing), value=-1))
+        count = min(self.keys.shape[-1], block.weights.shape[-1])
+        found = block.weights.topk(count, dim=-1)
+        self.weights[:, block.start : block.stop, :count] = found.values
+        self.keys[:, block.start : block.stop, :count] = found.indices.to(torch.int32)
 
     def result(self) -> Mapping[str, Tensor]:
-        return {
-            "top_keys": torch.cat(self.keys, dim=1),
-            "top_weights": torch.cat(self.weights, dim=1),
-        }
+        return {"top_keys": self.keys, "top_weights": self.weights}

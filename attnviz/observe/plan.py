@@ -6,13 +6,13 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from attnviz.errors import UsageError
 from attnviz.models.facts import number, text_config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import torch
 
@@ -20,54 +20,123 @@ UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 POOLED_SIDE = (16, 256)  # least and most bins along each side of a pooled map
 TOP_KEYS = (3, 8)  # least and most keys kept of every query of a pooled map
 TOP_BYTES = 8  # an int32 key and a float32 weight
+HEAD_BYTES = 256  # all that is one number per head, or a few
 BLOCK_CELLS = {"cpu": 2**20, "cuda": 2**26}  # heads × rows × keys of one row block
+
+Keeps = Literal["whole", "pooled", "bins", "scores"]
+# What is kept beside the scores, in the order in which it gives way.
+KEEPS: dict[Keeps, str] = {
+    "whole": "whole maps",
+    "pooled": "pooled maps and top keys",
+    "bins": "pooled maps",
+    "scores": "scores only",
+}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much memory the kept maps may take, and how much they would.
+    """What is kept of every head, so that it takes at most `budget` bytes: `kept` of them.
 
-    `budget` and `maps` are bytes; `maps` is what whole maps of everything selected need. `heads`
-    and `rows` count the selected heads and their queries over all layers. Where whole maps do
-    not fit, pooled maps and top keys share the budget, down to a least size of each.
+    `maps` is what whole maps of everything selected need, in bytes. Where `keeps` is not whole,
+    pooled maps have at most `side` bins a side, and `top` keys are kept of every query.
     """
 
     budget: int
     maps: int
-    heads: int = 0
-    rows: int = 0
+    keeps: Keeps = "whole"
+    side: int = POOLED_SIDE[1]
+    top: int = TOP_KEYS[1]
+    kept: int = 0
 
     @property
-    def whole(self) -> bool:
-        """Whether whole maps fit."""
-        return self.maps <= self.budget
-
-    @property
-    def side(self) -> int:
-        """The most bins along each side of a pooled map."""
-        least, most = POOLED_SIDE
-        return max(least, min(most, math.isqrt(self.budget // (8 * max(1, self.heads)))))
-
-    @property
-    def top(self) -> int:
-        """How many keys of every query are kept beside a pooled map."""
-        least, most = TOP_KEYS
-        return max(least, min(most, self.budget // (2 * TOP_BYTES * max(1, self.rows))))
+    def note(self) -> str:
+        """What was pooled or dropped, and why."""
+        done = {
+            "whole": "maps pooled",
+            "pooled": f"maps pooled to {self.side} × {self.side}, "
+            f"{self.top} heaviest keys of every query kept",
+            "bins": f"maps pooled to {self.side} × {self.side}, heaviest keys dropped",
+            "scores": "maps dropped, scores kept",
+        }[self.keeps]
+        return f"{done}: whole ones take {human(self.maps)}, --memory allows {human(self.budget)}"
 
     def __str__(self) -> str:
-        kept = "whole maps" if self.whole else f"maps pooled to {self.side} × {self.side}"
-        return f"{kept}: whole ones take {human(self.maps)}, {human(self.budget)} are allowed"
+        return f"{KEEPS[self.keeps]}, {human(self.kept)}; {human(self.budget)} are allowed"
 
 
-def make_plan(sites: Sequence[tuple[int, int, int]], memory: str | None) -> Plan:
-    """The plan for sites of (heads, queries, keys) each, under `--memory`."""
+class Size(NamedTuple):
+    """How large one observed site is, and the window that is kept of it (rows × columns)."""
+
+    heads: int
+    queries: int
+    keys: int
+    rows: int = 0
+    columns: int = 0
+
+    @property
+    def map(self) -> int:
+        """Bytes of its whole maps."""
+        return 4 * self.heads * self.queries * self.keys
+
+    @property
+    def mask(self) -> int:
+        """Bytes of the mask that is kept beside whole maps."""
+        return self.queries * self.keys if self.heads else 0
+
+    @property
+    def scores(self) -> int:
+        """Bytes of its scores, row sums, column means and links."""
+        per_head = 4 * (self.queries + self.keys) + HEAD_BYTES
+        return self.heads * per_head + 16 * self.queries if self.heads else 0
+
+    @property
+    def window(self) -> int:
+        """Bytes of the window with its mask."""
+        return (4 * self.heads + 1) * self.rows * self.columns if self.heads else 0
+
+    def pooled(self, side: int) -> int:
+        """Bytes of its maps in at most `side` bins a side."""
+        return 4 * self.heads * min(side, self.queries) * min(side, self.keys)
+
+    def top(self, count: int) -> int:
+        """Bytes of the `count` heaviest keys of every query."""
+        return TOP_BYTES * self.heads * self.queries * min(count, self.keys)
+
+
+def make_plan(sizes: Sequence[Size], memory: str | None) -> Plan:
+    """The plan for sites of these sizes, under `--memory`: the first of `KEEPS` that fits.
+
+    Raises UsageError when not even the scores do, with the windows that were asked for.
+    """
     budget = free_memory() // 4 if memory is None else parse_bytes(memory)
-    return Plan(
-        budget=budget,
-        maps=sum(4 * h * q * k for h, q, k in sites),
-        heads=sum(h for h, _, _ in sites),
-        rows=sum(h * q for h, q, _ in sites),
-    )
+    maps, scores = sum(one.map for one in sizes), sum(one.scores for one in sizes)
+    whole = scores + maps + sum(one.mask for one in sizes)
+    if whole <= budget:
+        return Plan(budget, maps, kept=whole)
+    windows = sum(one.window for one in sizes)
+    least = scores + windows
+    if least > budget:
+        what = "the scores and what --query and --key name" if windows else "the scores alone"
+        raise UsageError(
+            f"--memory {human(budget)} is not enough: {what} take {human(least)}",
+            "allow more, or select fewer layers, heads or tokens",
+        )
+    for keeps, side, top in smaller(sizes, budget - least):
+        rest = sum(one.pooled(side) + one.top(top) for one in sizes)
+        if least + rest <= budget:
+            return Plan(budget, maps, keeps, side, top, least + rest)
+    return Plan(budget, maps, "scores", 0, 0, least)
+
+
+def smaller(sizes: Sequence[Size], room: int) -> Iterator[tuple[Keeps, int, int]]:
+    """(what, side of pooled maps, top keys) to try in turn, so that both share the room."""
+    least, most = TOP_KEYS
+    heads = max(1, sum(one.heads for one in sizes))
+    each = max(1, sum(one.top(1) for one in sizes))
+    for top in (max(least, min(most, room // (2 * each))), least, 0):
+        left = max(0, room - top * each)
+        side = max(POOLED_SIDE[0], min(POOLED_SIDE[1], math.isqrt(left // (4 * heads))))
+        yield "pooled" if top else "bins", side, top
 
 
 class Expected(NamedTuple):

@@ -130,8 +130,8 @@ def weight_of(module: nn.Module) -> Tensor | None:
     from transformers.pytorch_utils import Conv1D
 
     weight = getattr(module, "weight", None)
-    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point():
-        return None
+    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point() or weight.is_meta:
+        return None  # quantized, or offloaded between the calls of its module
     if type(module) is nn.Linear and weight.shape == (module.out_features, module.in_features):
         return weight.T
     return weight if type(module) is Conv1D else None

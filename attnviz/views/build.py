@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from attnviz.attention.selection import PART, Selection, occurrences
+from attnviz.attention.selection import Selection, is_range, occurrences
 from attnviz.views.choice import Choice, choose
 from attnviz.views.first_screen import FirstScreen, facts_of
 from attnviz.views.head_grid import HeadGrid, head_grid
 from attnviz.views.head_screen import HeadMaps, HeadScreen, Parts, head_maps, head_screen
+from attnviz.views.heatmap import has_map
 from attnviz.views.look import Look
 from attnviz.views.query_grid import QueryGrid, query_grid
 from attnviz.views.request import Request, request
@@ -61,7 +62,10 @@ def _parts(asked: Request, view: ViewName) -> tuple[Body, ...]:
     if view in ("map", "table") or asked.selection.names_heads:
         parts: Parts = view if view in ("map", "table") else "both"
         return (_screen(asked, choice, parts),)
-    return (*_grids(asked, choice), _screen(asked, choice, "both"))
+    grids = _grids(asked, choice)
+    if has_map(asked.stack.by_layer[choice.head.layer]):
+        return (*grids, _screen(asked, choice, "both"))
+    return (*grids,)
 
 
 def _grids(asked: Request, choice: Choice) -> list[HeadGrid]:
@@ -114,9 +118,3 @@ def occurrence(axis: Axis, positions: tuple[int, ...]) -> tuple[int, int]:
     text = "".join(axis.labels[i] for i in positions)
     same = occurrences(text, axis)
     return (same.index(positions) + 1, len(same)) if positions in same else (1, 1)
-
-
-def is_range(spec: str | None) -> bool:
-    """Whether a `--query` names a range of positions: `12-80`."""
-    match = PART.fullmatch(spec.strip()) if spec else None
-    return match is not None and match[2] is not None

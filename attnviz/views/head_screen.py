@@ -10,6 +10,7 @@ from attnviz.views.alignment import AlignmentTable, alignment
 from attnviz.views.heatmap import Heatmap, heatmap, missing_share
 from attnviz.views.patterns import Head, heads_of
 from attnviz.views.pool import pooled
+from attnviz.views.structure import Structure, structure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,10 @@ Parts = Literal["both", "map", "table"]
 
 @dataclass(frozen=True, eq=False)
 class HeadScreen:
-    """One head: what it does, why it is shown, its map and its table (either may be absent)."""
+    """One head: what it does, why it is shown, its map and its table (either may be absent).
+
+    `structure` is what holds a map together that was not kept whole.
+    """
 
     stack: str
     head: Head
@@ -31,6 +35,7 @@ class HeadScreen:
     table: AlignmentTable | None
     cross: bool = False
     several: bool = False
+    structure: Structure | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +86,7 @@ def head_screen(
         table=table,
         cross=layer.cross,
         several=several,
+        structure=structure(layer, head.head) if shown.pooled else None,
     )
 
 

@@ -146,7 +146,7 @@ def with_edges(asked: Request, edge: bool) -> list[Head]:
     queries, keys = list(asked.tokens.queries or ()), list(asked.tokens.keys or ())
     out = []
     for head in asked.heads:
-        row = row_weights(asked.stack.by_layer[head.layer], head.head, queries)
+        row = row_weights(asked.stack.by_layer[head.layer], head.head, queries, keys)
         weight = math.nan if row is None else float(row[keys].sum())
         out.append(replace(head, scores={EDGE: weight, **head.scores}))
     return out

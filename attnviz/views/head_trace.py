@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.attention.selection import require_one, resolve_tokens
+from attnviz.attention.selection import is_range, require_one, resolve_tokens
 from attnviz.errors import UsageError
-from attnviz.views.build import is_range
 from attnviz.views.names import POPULAR
 from attnviz.views.trace import Products, scale_formula
 

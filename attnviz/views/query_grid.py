@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.views.window import covers, window_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -84,14 +86,22 @@ def query_grid(
         vmax=max(weights, default=0.0),
         occurrence=occurrence,
         several=several,
-        notes=(*partial_notes(stack, wanted, unknown), *notes),
+        notes=(*partial_notes(stack, wanted, unknown, queries, keys or None), *notes),
     )
 
 
-def partial_notes(stack: AttentionStack, layers: Iterable[int], unknown: bool) -> tuple[str, ...]:
-    """That only the heaviest keys are known, where some layer's maps were not kept whole."""
-    kept = [stack.by_layer[layer].kept for layer in layers]
-    if all("weights" in one for one in kept):
+def partial_notes(
+    stack: AttentionStack,
+    layers: Iterable[int],
+    unknown: bool,
+    queries: Sequence[int],
+    keys: Sequence[int] | None,
+) -> tuple[str, ...]:
+    """That only the heaviest keys are known, where some layer kept no more of these queries."""
+    found = [stack.by_layer[layer] for layer in layers]
+    kept = [one.kept for one in found
+            if "weights" not in one.kept and not covers(one, queries, keys)]  # fmt: skip
+    if not kept:
         return ()
     counts = [one["top_keys"].shape[-1] for one in kept if "top_keys" in one]
     heaviest = f"only the {min(counts, default=0)} heaviest keys of every query were kept"
@@ -101,7 +111,7 @@ def partial_notes(stack: AttentionStack, layers: Iterable[int], unknown: bool) -
 def _cell(
     layer: LayerAttention, head: int, queries: Sequence[int], keys: Sequence[int]
 ) -> QueryCell:
-    row = row_weights(layer, head, queries)
+    row = row_weights(layer, head, queries, keys or None)
     if row is None or np.isnan(row).all():
         return QueryCell(-1, math.nan)
     if keys and np.isnan(row[list(keys)]).all():
@@ -113,23 +123,28 @@ def _cell(
     return QueryCell(key, float(row[key]), layer.keys.special[key])
 
 
-def row_weights(layer: LayerAttention, head: int, queries: Sequence[int]) -> np.ndarray | None:
-    """Float (keys,): the mean row of these queries, from whole maps or the heaviest keys.
+def row_weights(
+    layer: LayerAttention, head: int, queries: Sequence[int], keys: Sequence[int] | None = None
+) -> np.ndarray | None:
+    """Float (keys,): the mean row of these queries, from whole maps, a window or the heaviest keys.
 
-    NaN where a key is not among those that were kept.
+    NaN where a key is not among those that were kept, which in a window are at least `keys`.
     """
     index = layer.heads.index(head)
     chosen = list(queries)
     if "weights" in layer.kept:
         return np.asarray(layer.kept["weights"][index, chosen].mean(axis=0))
+    row = np.full(len(layer.keys), np.nan)
+    if covers(layer, queries, keys):
+        rows, columns = window_of(layer)
+        kept = layer.kept["window"][index, [query - rows.start for query in chosen]]
+        row[columns.start : columns.stop] = kept.mean(axis=0)
+        return row
     if "top_keys" not in layer.kept:
         return None
-    row = np.full(len(layer.keys), np.nan)
     for query in chosen:
-        keys, weights = (
-            layer.kept["top_keys"][index, query],
-            layer.kept["top_weights"][index, query],
-        )
-        known = keys >= 0
-        row[keys[known]] = np.nan_to_num(row[keys[known]]) + weights[known] / len(chosen)
+        top = layer.kept["top_keys"][index, query]
+        known = top >= 0
+        weights = layer.kept["top_weights"][index, query][known] / len(chosen)
+        row[top[known]] = np.nan_to_num(row[top[known]]) + weights
     return row

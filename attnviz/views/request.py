@@ -10,6 +10,7 @@ from attnviz.attention.words import word_groups
 from attnviz.errors import SelectionError
 from attnviz.views.head_screen import Rows
 from attnviz.views.patterns import Head, heads_of
+from attnviz.views.window import require_window
 
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
@@ -57,7 +58,10 @@ class Request:
 
 
 def request(capture: Capture, selection: Selection, look: Look) -> Request:
-    """The selection resolved in the capture. Raises SelectionError for what does not exist."""
+    """The selection resolved in the capture.
+
+    Raises SelectionError for what does not exist, CaptureError for a window that was not kept.
+    """
     stack = capture.stack(selection.stack)
     name = capture.model.name if len(capture.stacks) == 1 else f"stack {stack.name}"
     wanted: Wanted = {}
@@ -74,6 +78,9 @@ def request(capture: Capture, selection: Selection, look: Look) -> Request:
     queries = selection.query and resolve_tokens(selection.query, axes.queries, "--query")
     keys = selection.key and resolve_tokens(selection.key, axes.keys, "--key")
     rows = Rows(tuple(queries) if queries else None, tuple(keys) if keys else None)
+    if selection.names_window:
+        for layer in wanted:
+            require_window(stack.by_layer[layer], rows.queries, rows.keys)
     return Request(capture, stack, wanted, rows, selection, look)
 
 

@@ -65,7 +65,7 @@ def test_out_of_memory(refused: Callable[..., str], monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(attnviz.run, "observe", full)
     err = refused(1, "inspect", TEXT, "-m", "sample:sentiment")
-    assert "out of memory on cpu at 4 tokens (whole maps: whole ones take 512 B" in err
+    assert "out of memory on cpu at 4 tokens (whole maps, 2.9 KiB; " in err
     assert "--truncate" in err
 
 

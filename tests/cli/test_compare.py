@@ -151,7 +151,7 @@ def test_refused(
 def test_pooled_captures_are_refused(
     refused: Callable[..., str], folder: Callable[[str], Path]
 ) -> None:
-    asked = ["compare", TEXT, "-m", folder("bert"), "--memory", "1B"]
+    asked = ["compare", TEXT, "-m", folder("bert"), "--memory", "4KiB"]
     assert "were not kept whole" in refused(1, *asked)
 
 

@@ -100,7 +100,7 @@ def test_selection(
         (["--hide-special"], "special tokens hidden"),
         (["--words"], "words: keys summed, queries averaged"),
         (["--hide-special", "--renormalize"], "rows renormalised to 1"),
-        (["--memory", "100"], "maps pooled: whole ones take 2.0 KiB, --memory allows 100 B"),
+        (["--memory", "4KiB"], "maps dropped, scores kept: whole ones take 2.0 KiB"),
         (["--dtype", "bfloat16"], "bfloat16"),
         (["--scale", "sqrt", "--layer", "0"], "square root"),
         (["--scale", "log", "--layer", "0"], "log"),

@@ -17,7 +17,7 @@ from tests.sources import observed, random_maps, tokens
 def test_every_score_of_a_run_is_explained_and_in_range(cross: bool) -> None:
     axis = tokens(20, ids=(1, 2, 3, 4, 5) * 4)
     site = Site("self", "layers.0", 0, 0, 0, (0, 1, 2), 3, axis, axis, cross, False)
-    observers = Keeper(Plan(budget=0, maps=1))(site)
+    observers = Keeper(Plan(budget=0, maps=1, keeps="scores", side=0, top=0))(site)
     kept = observed(random_maps(3, 20, seed=1), observers, cross=cross, queries=axis)
     found = {name[6:]: value for name, value in kept.items() if name.startswith("score.")}
     assert set(found) == set(SCORES) - {PREFIX_MATCHING}

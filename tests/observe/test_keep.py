@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from attnviz.observe import plan
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, bins
-from tests.sources import causal_uniform, observed, random_maps, uniform
+from tests.sources import causal_uniform, observed, random_maps, tokens, uniform
 
 
 @pytest.mark.parametrize("rows", [1, 3, 7, 100])
@@ -27,7 +27,7 @@ def test_whole_maps_are_the_maps(rows: int, causal: bool, monkeypatch: pytest.Mo
 
 @given(st.integers(1, 300), st.integers(1, 40))
 def test_bins_are_even_and_in_order(length: int, side: int) -> None:
-    found = bins(length, side, torch.device("cpu"))
+    found = bins(tokens(length), side, torch.device("cpu"))
     counts = torch.bincount(found)
     assert len(counts) == min(side, length)
     assert int(counts.max() - counts.min()) <= 1

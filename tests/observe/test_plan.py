@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from attnviz.errors import UsageError
 from attnviz.observe.plan import (
     BLOCK_CELLS,
+    KEEPS,
     Plan,
+    Size,
     block_rows,
     expected_sites,
     free_memory,
@@ -57,13 +59,37 @@ def test_what_is_printed_reads_back(size: int) -> None:
 
 
 def test_a_plan_keeps_whole_maps_that_fit_exactly() -> None:
-    sites = [(4, 10, 10), (2, 10, 20)]
-    size = 4 * (400 + 400)
-    assert make_plan(sites, str(size)) == Plan(size, size, heads=6, rows=60)
-    assert make_plan(sites, str(size)).whole
-    assert not make_plan(sites, str(size - 1)).whole
-    assert make_plan([], "0").whole
-    assert "pooled" in str(make_plan(sites, "0"))
+    sites = [Size(4, 100, 100), Size(2, 100, 200)]
+    maps, masks = 4 * (40_000 + 40_000), 10_000 + 20_000
+    scores = 4 * (800 + 256) + 1600 + 2 * (1200 + 256) + 1600
+    size = maps + masks + scores
+    assert make_plan(sites, str(size)) == Plan(size, maps, kept=size)
+    assert make_plan(sites, str(size - 1)).keeps == "pooled"
+    assert make_plan([], "0").keeps == "whole"
+    assert make_plan(sites, str(scores)).keeps == "scores"
+    with pytest.raises(UsageError, match=r"--memory 10.1 KiB is not enough: the scores alone"):
+        make_plan(sites, str(scores - 1))
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 40), st.integers(1, 5000), st.integers(1, 5000)),
+        min_size=1, max_size=5,
+    ),
+    st.integers(0, 2**36),
+)  # fmt: skip
+def test_what_is_kept_stays_within_the_memory(
+    sites: list[tuple[int, int, int]], memory: int
+) -> None:
+    try:
+        found = make_plan([Size(*one) for one in sites], str(memory))
+    except UsageError:
+        assert memory < sum(Size(*one).scores for one in sites)
+        return
+    assert found.kept <= memory
+    larger = make_plan([Size(*one) for one in sites], str(2 * memory))
+    order = [*KEEPS]
+    assert order.index(larger.keeps) <= order.index(found.keeps)
 
 
 def test_the_default_is_a_quarter_of_what_is_free() -> None:
@@ -118,15 +144,14 @@ def test_heads_that_vary_by_layer_are_no_error() -> None:
     assert isinstance(expected_sites(shrunk_config("dots3_note_text"), 10, None), list)
 
 
-@pytest.mark.parametrize("memory", ["0", "1MiB", "64MiB", "1GiB", "1TiB"])
+@pytest.mark.parametrize("memory", ["256MiB", "512MiB", "1GiB", "4GiB"])
 def test_pooled_maps_and_top_keys_share_the_budget(memory: str) -> None:
-    sites = [(32, 4096, 4096)] * 32
+    sites = [Size(32, 4096, 4096)] * 32
     found = make_plan(sites, memory)
-    pooled = 4 * found.heads * found.side**2
-    top = 8 * found.rows * found.top
+    assert found.keeps == "pooled"
     assert 16 <= found.side <= 256
     assert 3 <= found.top <= 8
-    if found.side > 16 and found.top > 3:
-        assert pooled + top <= found.budget
-    larger = make_plan(sites, "2TiB")
+    size = Size(*sites[0])
+    assert found.kept == 32 * (size.scores + size.pooled(found.side) + size.top(found.top))
+    larger = make_plan(sites, "64GiB")
     assert (larger.side, larger.top) == (256, 8)

@@ -176,15 +176,16 @@ def test_pooling_a_kept_map_again_weighs_its_rows_by_their_queries():
     assert again.values[0, 0] == pytest.approx(mean)
 
 
-def test_padding_and_broken_rows_of_a_kept_pooled_map_are_no_zeros():
+def test_a_kept_pooled_map_has_no_padding_and_broken_rows_are_no_zeros():
     padded = axis([f"t{i}" for i in range(8)], padding=(True, True) + (False,) * 6)
     one = layer(0, padded, padded, whole=False)
     sums = one.kept["row_sums"].copy()
     sums[1, 4] = np.nan
-    states = heatmap(replace(one, kept={**one.kept, "row_sums": sums}), 1, Look()).states
-    assert (states[0] == State.PADDED).all()
-    assert (states[1:, 0] != State.ZERO).all()
-    assert (states[2] == State.NAN).all()
+    found = heatmap(replace(one, kept={**one.kept, "row_sums": sums}), 1, Look())
+    assert (found.rows[0][0], found.rows[-1][1]) == (2, 8)
+    (broken,) = [row for row, (a, b) in enumerate(found.rows) if a <= 4 < b]
+    assert (found.states[broken] == State.NAN).all()
+    assert not (found.states == State.PADDED).any()
 
 
 def test_the_heaviest_keys_keep_padding_and_nan_apart_from_what_was_not_kept():

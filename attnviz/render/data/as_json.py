@@ -118,12 +118,17 @@ def axis_values(axis: Axis) -> dict[str, Any]:
 
 def chosen(screen: HeadScreen) -> dict[str, Any]:
     """The head shown first, and why."""
-    return {
+    out: dict[str, Any] = {
         "stack": screen.stack,
         "layer": screen.head.layer,
         "head": screen.head.head,
         "reason": screen.reason,
     }
+    if screen.structure is not None:
+        out["heavy_keys"] = [{"key": key, "share": share} for key, share in screen.structure.heavy]
+        out["slashes"] = [{"offset": offset, "share": share}
+                          for offset, share in screen.structure.slashes]  # fmt: skip
+    return out
 
 
 def shown_head(

@@ -124,8 +124,10 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
     else:
         for side, axis, bins in zip(("query", "key"), (first.queries, first.keys), maps.shape[1:],
                                     strict=True):  # fmt: skip
-            edges = [0, *(stop for _, stop in spans(len(axis), bins))]
+            found = spans(axis, bins)
+            edges = [found[0][0], *(stop for _, stop in found)]
             write(f"{prefix}.{side}_edges", np.array(edges, np.int64))
+        write_window(write, prefix, group)
     write(f"{prefix}.layers", np.array([layer.layer for layer, _ in group], np.int64))
     write(f"{prefix}.heads", np.array(heads, np.int64))
     write_axis(write, prefix, "queries", "query", first.queries)
@@ -134,6 +136,16 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
         rows = [[layer.kept[score][layer.heads.index(head)] for head in heads]
                 for layer, _ in group]  # fmt: skip
         write(f"{prefix}.{score}", np.array(rows, np.float64))
+
+
+def write_window(write: Writer, prefix: str, group: Group) -> None:
+    """Write what was kept at full resolution beside pooled maps, if anything was."""
+    if not all("window" in layer.kept for layer, _ in group):
+        return
+    maps = [[layer.kept["window"][layer.heads.index(head)] for head in heads]
+            for layer, heads in group]  # fmt: skip
+    write(f"{prefix}.window", np.array(maps, np.float32))
+    write(f"{prefix}.window_at", np.array(group[0][0].kept["window_at"], np.int64))
 
 
 def write_axis(write: Writer, prefix: str, labels: str, side: str, axis: Axis) -> None:

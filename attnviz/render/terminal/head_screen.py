@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from attnviz.views.alignment import AlignmentTable
     from attnviz.views.head_screen import HeadScreen
     from attnviz.views.heatmap import Heatmap
+    from attnviz.views.structure import Structure
 
 MOST_ROWS = 60
 SHORT = 24  # so few rows may be drawn twice: the map with digits, then the table
@@ -58,6 +59,8 @@ class Layout:
 def head_screen(screen: HeadScreen, canvas: Canvas) -> Iterator[Line]:
     """The lines of one head's screen."""
     yield from title(screen, canvas)
+    if screen.structure is not None:
+        yield from structure(screen.structure, canvas)
     if screen.heatmap is None:
         if screen.table is not None:
             yield from table_alone(screen.table, canvas)
@@ -87,6 +90,25 @@ def title(screen: HeadScreen, canvas: Canvas) -> list[Line]:
     name = f"{screen.stack} {screen.head.label}" if screen.several else screen.head.label
     parts = [(name, "bold"), ("  ", ""), (screen.reason or scores(screen), "dim")]
     return canvas.prose([part for part in parts if part[0]])
+
+
+def structure(one: Structure, canvas: Canvas) -> list[Line]:
+    """The heaviest keys and diagonals of a long map, with their shares of its attention."""
+    keys = [f"{key} {canvas.token(one.keys.labels[key], SINK_LABEL).strip()} {percent(share)}"
+            for key, share in one.heavy]  # fmt: skip
+    slashes = [f"{-offset:+d} {percent(share)}" if offset else f"self {percent(share)}"
+               for offset, share in one.slashes]  # fmt: skip
+    parts: list[tuple[str, str]] = []
+    for name, whole, found in (("keys", one.vertical, keys), ("diagonals", one.slash, slashes)):
+        if found:
+            parts += [(f"{name} ", ""), (f"{'   '.join(found)}   ", "dim")]
+            parts.append((f"(best tenth {percent(whole)})   ", "dim"))
+    return canvas.prose(parts)
+
+
+def percent(share: float) -> str:
+    """`54%`."""
+    return f"{share:.0%}"
 
 
 def scores(screen: HeadScreen) -> str:

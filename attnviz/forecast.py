@@ -1,0 +1,137 @@
+"""What a run would keep and how long it would take, without the run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from attnviz.run import Keeper, counted, guarded, planned, validate, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from attnviz.attention.axis import Axis
+    from attnviz.attention.selection import Selection
+    from attnviz.inputs.encode import ModelInputs
+    from attnviz.models.loaded import LoadedModel
+    from attnviz.observe.engine import Observation
+    from attnviz.observe.plan import Plan
+
+FIRST = 64  # tokens of the shortest run that is timed
+ENOUGH = 0.5  # seconds that the longest must take
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Layers of a stack that are observed alike: not at all, from row blocks, or from a tensor
+    (heads, queries, keys) that the model itself makes.
+    """
+
+    stack: str
+    layers: tuple[int, ...]
+    heads: int
+    in_blocks: bool
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The plan of a run on `tokens` tokens, the paths of its layers, and what short runs took.
+
+    `tries` holds (tokens, seconds) of runs on shortened inputs, observed as the plan says.
+    """
+
+    plan: Plan
+    tokens: int
+    paths: tuple[Path, ...]
+    tries: tuple[tuple[int, float], ...]
+
+    @property
+    def seconds(self) -> float:
+        """About how long the run takes (see `at`)."""
+        return self.at(self.tokens)
+
+    def at(self, tokens: int) -> float:
+        """Seconds for this many tokens: a · tokens + b · tokens² through the last two runs."""
+        length, took = self.tries[-1]
+        shorter, before = self.tries[-2] if len(self.tries) > 1 else (length, took)
+        rise = (took / length - before / shorter) / max(1, length - shorter)
+        square = min(max(0.0, rise), took / length**2)
+        return (took / length - square * length) * tokens + square * tokens**2
+
+
+def forecast(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
+) -> Forecast:
+    """The forecast of a run on one example. The model reads shortened inputs only.
+
+    Raises UsageError when the memory is not enough, SelectionError for what does not exist.
+    """
+    short = shortened(inputs, FIRST)
+    selection = counted(loaded, short, selection)
+    wants = wanted(inputs, selection)
+    plan = planned(loaded, inputs, selection, memory)
+    seen: list[Observation] = []
+
+    def run(tokens: int) -> None:
+        keeper = Keeper(replace(plan, budget=max(plan.budget, plan.maps)))
+        seen[:] = [guarded(loaded, shortened(inputs, tokens), wants, keeper)]
+
+    tokens = len(inputs.source)
+    tries = timed(run, tokens)
+    validate(seen[0], selection, loaded.facts.name)
+    return Forecast(plan, tokens, paths_of(seen[0]), tries)
+
+
+def timed(run: Callable[[int], None], tokens: int) -> tuple[tuple[int, float], ...]:
+    """(tokens, seconds) of runs that double in length, until one takes long enough to tell.
+
+    None reads more than half of the tokens. The first does not count: it warms up.
+    """
+    length = max(1, min(FIRST, tokens // 4))
+    run(length)
+    tries: list[tuple[int, float]] = []
+    while True:
+        start = time.perf_counter()
+        run(length)
+        tries.append((length, time.perf_counter() - start))
+        if 4 * length > tokens or tries[-1][1] > ENOUGH:
+            return tuple(tries)
+        length *= 2
+
+
+def shortened(inputs: ModelInputs, tokens: int) -> ModelInputs:
+    """The inputs with the first tokens and the last one of every sequence."""
+
+    def cut(one: torch.Tensor) -> torch.Tensor:
+        if one.ndim < 2 or one.shape[1] <= tokens:
+            return one.clone()
+        return torch.cat([one[:, : tokens - 1], one[:, -1:]], dim=1)
+
+    def short(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+        return tuple(
+            axis if len(axis) <= tokens else axis.take([*range(tokens - 1), len(axis) - 1])
+            for axis in axes
+        )
+
+    return replace(
+        inputs,
+        tensors={name: cut(one) for name, one in inputs.tensors.items()},
+        sources=short(inputs.sources),
+        targets=short(inputs.targets) if inputs.targets else None,
+    )
+
+
+def paths_of(seen: Observation) -> tuple[Path, ...]:
+    """The layers, those of a stack that are observed alike together."""
+    found: dict[tuple[str, int, bool], list[int]] = {}
+    for layer in seen.layers:
+        stack = seen.stack_names[layer.place.role, layer.place.pattern]
+        heads = len(layer.kept[0].heads) if layer.kept else 0
+        found.setdefault((stack, heads, layer.in_blocks), []).append(layer.place.layer)
+    return tuple(
+        Path(stack, tuple(layers), heads, in_blocks)
+        for (stack, heads, in_blocks), layers in found.items()
+    )

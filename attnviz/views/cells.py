@@ -1,0 +1,166 @@
+"""The cells of a map as a picture-to-be, and the part of them that is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attnviz.attention.axis import Axis
+    from attnviz.views.look import Look, Reduce, Scale
+
+Spans = tuple[tuple[int, int], ...]
+
+
+class State(IntEnum):
+    """What a cell is. No two kinds may look alike."""
+
+    VALUE = 0
+    ZERO = 1  # allowed, and exactly 0
+    MASKED = 2  # the mask forbids the key
+    PADDED = 3  # the query or the key only fills a batch
+    NAN = 4
+    CUT = 5  # not kept: only the heaviest keys of the query are known
+
+
+@dataclass(frozen=True, eq=False)
+class Heatmap:
+    """A map to draw. `values` float32 (rows, columns), `states` uint8 of State, same shape.
+
+    `queries` and `keys` are the whole axes; `rows` and `columns` say which positions (first,
+    last + 1) of them each row and column stands for. `sinks` bool (columns,) marks the columns
+    drawn off the colour scale. `vmax` is the largest value in the others. `pooled` names what a
+    cell of several positions holds, empty when every cell is one. `notes` state what was left
+    out or changed; `hidden` names what the look and the selection left out, `left_out` the share
+    of the attention that went with it. `measure` is what the values are.
+    """
+
+    values: np.ndarray
+    states: np.ndarray
+    queries: Axis
+    keys: Axis
+    rows: Spans
+    columns: Spans
+    sinks: np.ndarray
+    vmax: float
+    scale: Scale = "linear"
+    reduce: Reduce = "mass"
+    pooled: str = ""
+    notes: tuple[str, ...] = ()
+    hidden: str = ""
+    left_out: float = 0.0
+    measure: str = "attention weight"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows, columns."""
+        return self.values.shape[0], self.values.shape[1]
+
+    @property
+    def square(self) -> bool:
+        """Whether queries and keys are the same tokens."""
+        return self.queries.labels == self.keys.labels
+
+    @property
+    def sink_labels(self) -> tuple[str, ...]:
+        """The texts of the keys drawn off the scale, each once."""
+        return sink_labels(self)
+
+
+def sink_labels(heatmap: Heatmap) -> tuple[str, ...]:
+    """The texts of the keys that stand in sink columns of one position, each once."""
+    spans = [heatmap.columns[i] for i in np.flatnonzero(heatmap.sinks)]
+    return tuple(dict.fromkeys(heatmap.keys.labels[a] for a, b in spans if b - a == 1))
+
+
+def shown(
+    full: Heatmap,
+    look: Look,
+    queries: Sequence[int] | None,
+    keys: Sequence[int] | None,
+    totals: np.ndarray | None = None,
+) -> Heatmap:
+    """The map without what the look and the selection leave out, renormalised if asked.
+
+    `totals` (rows,) is what each row gives to all keys, where they are not all in the map.
+    """
+    rows, columns = list(range(full.shape[0])), list(range(full.shape[1]))
+    notes = list(full.notes)
+    if look.hide_special:
+        rows = [i for i in rows if not full.queries.special[full.rows[i][0]]]
+        columns = [j for j in columns if not full.keys.special[full.columns[j][0]]]
+    if queries is not None:
+        rows = _among(rows, full.rows, queries)
+    if keys is not None:
+        columns = _among(columns, full.columns, keys)
+    part = take(full, rows, columns)
+    left_out = _left_out(full, part, rows, totals)
+    names = [text for asked, text in ((look.hide_special, "special tokens"),
+                                       (keys is not None, "other keys")) if asked]  # fmt: skip
+    hidden = " and ".join(names)
+    if hidden:
+        kept = "attention" if not (full.states == State.CUT).any() else "attention that was kept"
+        hidden += f" hidden: {{}} of the {kept} is not shown"
+        notes.append(hidden.format(f"{left_out:.0%}"))
+    if look.renormalize:
+        part = renormalized(part)
+        notes.append("rows renormalised to 1 over what is shown")
+    return replace(part, vmax=largest(part), notes=tuple(notes), hidden=hidden, left_out=left_out)
+
+
+def _among(indices: Sequence[int], spans: Spans, wanted: Sequence[int]) -> list[int]:
+    """The indices whose position is wanted; those asked for win over those hidden."""
+    names = set(wanted)
+    left = [i for i in indices if spans[i][0] in names]
+    return left or [i for i, (first, _) in enumerate(spans) if first in names]
+
+
+def take(one: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
+    """The map with only these rows and columns."""
+    if (len(rows), len(columns)) == one.shape:
+        return one
+    grid = np.ix_(list(rows), list(columns))
+    return replace(
+        one,
+        values=one.values[grid],
+        states=one.states[grid],
+        rows=tuple(one.rows[i] for i in rows),
+        columns=tuple(one.columns[j] for j in columns),
+        sinks=one.sinks[list(columns)],
+    )
+
+
+def renormalized(one: Heatmap) -> Heatmap:
+    """The map with every row divided by its sum; rows of zeros stay."""
+    known = np.where(one.states <= State.ZERO, one.values, 0)
+    sums = known.sum(axis=1, keepdims=True)
+    return replace(one, values=one.values / np.where(sums > 0, sums, 1))
+
+
+def largest(one: Heatmap) -> float:
+    """The largest value off the sink columns, or of all when there are no others; of signed
+    ones the largest size.
+    """
+    known = one.states <= State.ZERO
+    if one.sinks.any() and not one.sinks.all():
+        known &= ~one.sinks
+    values = np.abs(one.values) if one.scale == "signed" else one.values
+    return float(values.max(initial=0.0, where=known))
+
+
+def _left_out(
+    full: Heatmap, part: Heatmap, rows: Sequence[int], totals: np.ndarray | None
+) -> float:
+    """The mean share of these rows' attention that is not in `part`."""
+    if not rows or (full is part and totals is None):
+        return 0.0
+    whole = np.where(full.states <= State.ZERO, full.values, 0).sum(axis=1)
+    whole = (whole if totals is None else totals)[list(rows)]
+    kept = np.where(part.states <= State.ZERO, part.values, 0).sum(axis=1)
+    real = whole > 0
+    return float(np.mean(1 - kept[real] / whole[real])) if real.any() else 0.0

@@ -1,0 +1,48 @@
+"""What holds a long map together: the keys and the diagonals with most of its attention."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from attnviz.attention.axis import Axis
+    from attnviz.attention.capture import LayerAttention
+
+LEAST = 0.01  # shares below are not named
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The shares of one head's attention in its heaviest columns and diagonals, each with a tenth
+    of the cells, and the heaviest of them: (key, share), (query − key, share).
+    """
+
+    keys: Axis
+    vertical: float
+    slash: float
+    heavy: tuple[tuple[int, float], ...]
+    slashes: tuple[tuple[int, float], ...]
+
+
+def structure(layer: LayerAttention, head: int) -> Structure | None:
+    """The structure of a head whose map was not kept whole; None where it is not known."""
+    if "heavy_keys" not in layer.kept or "weights" in layer.kept:
+        return None
+    index = layer.heads.index(head)
+    return Structure(
+        keys=layer.keys,
+        vertical=float(layer.kept["score.vertical"][index]),
+        slash=float(layer.kept["score.slash"][index]),
+        heavy=listed(layer.kept["heavy_keys"][index]),
+        slashes=listed(layer.kept["slashes"][index]),
+    )
+
+
+def listed(pairs: np.ndarray) -> tuple[tuple[int, float], ...]:
+    """The (name, share) that are worth naming, heaviest first."""
+    found = [(name, float(share)) for name, share in np.asarray(pairs) if not math.isnan(name)]
+    return tuple((int(name), share) for name, share in found if share >= LEAST)

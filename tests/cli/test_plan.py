@@ -1,0 +1,107 @@
+"""What `--plan` says, on real tiny models, and that nothing is run or written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TEXT = "the cat sat on the mat it was tired " * 6
+
+
+@pytest.mark.parametrize("command", ["inspect", "heads", "compare"])
+def test_the_plan_is_told_and_the_text_not_read(
+    answer: Callable[..., str],
+    folder: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    from attnviz import forecast
+
+    lengths: list[int] = []
+    real = forecast.guarded
+
+    def noted(loaded, inputs, wants, keeper):
+        lengths.append(inputs.tensors["input_ids"].shape[1])
+        return real(loaded, inputs, wants, keeper)
+
+    monkeypatch.setattr(forecast, "guarded", noted)
+    out = answer(command, TEXT, "-m", folder("llama"), "--layer", "1", "--plan")
+    lines = out.splitlines()
+    tokens = int(lines[0].split(" · ")[-1].split()[0])
+    assert lines[1].startswith("keeps   whole maps, with all scores: ")
+    assert "short runs" in lines[3]
+    assert lines[4:] == [
+        "layers  self 0, 2: not observed",
+        "layers  self 1: 4 heads each, from row blocks",
+    ]
+    assert 0 < max(lengths) <= tokens / 2
+
+
+def test_the_plan_of_export_writes_nothing(
+    answer: Callable[..., str], folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "grid.png"
+    out = answer("export", TEXT, "-m", folder("bert"), "--truncate", "--plan", "-o", path)
+    assert out.startswith("bert  ")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("memory", "keeps"),
+    [("1GiB", "whole"), ("64KiB", "pooled"), ("24KiB", "bins"), ("13KiB", "scores")],
+)
+def test_the_plan_is_what_a_run_obeys(
+    answer: Callable[..., str], folder: Callable[[str], Path], memory: str, keeps: str
+) -> None:
+    asked = ["inspect", TEXT, "-m", folder("gpt2"), "--truncate", "--memory", memory]
+    plan = json.loads(answer(*asked, "--plan", "--json"))
+    assert plan["plan"]["keeps"] == keeps
+    assert plan["plan"]["kept"] <= plan["plan"]["budget"]
+    assert plan["seconds"] > 0
+    notes = "\n".join(json.loads(answer(*asked, "--json"))["notes"])
+    said = {"whole": "", "pooled": "keys of every query kept", "bins": "heaviest keys dropped",
+            "scores": "maps dropped, scores kept"}[keeps]  # fmt: skip
+    assert said in notes
+    assert ("maps" in notes) == (keeps != "whole")
+
+
+def test_many_texts_and_both_models(
+    answer: Callable[..., str], folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("the cat\nthe cat sat on the mat\n", encoding="utf-8")
+    out = answer("heads", "--texts", texts, "-m", folder("llama"), "--plan")
+    assert "the longest of 2 texts" in out
+    out = answer("compare", "the cat", "-m", folder("gpt2"), "--with-dtype", "bfloat16", "--plan")
+    assert "· float32 ·" in out
+    assert "· bfloat16 ·" in out
+
+
+@pytest.mark.parametrize("command", ["inspect", "heads", "compare", "export"])
+def test_not_enough_for_the_smallest_plan(
+    refused: Callable[..., str], folder: Callable[[str], Path], tmp_path: Path, command: str
+) -> None:
+    place = ["-o", tmp_path / "a.png"] if command == "export" else []
+    for plan in ([], ["--plan"]):
+        err = refused(
+            2, command, "the cat", "-m", folder("llama"), "--memory", "100", *plan, *place
+        )
+        assert "--memory 100 B is not enough: the scores alone take" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_saved_capture_has_no_plan(
+    refused: Callable[..., str], saved: Callable[[str], Path]
+) -> None:
+    assert "--plan runs no model" in refused(2, "inspect", saved("bert"), "--plan")
+
+
+def test_the_plan_of_a_probe(answer: Callable[..., str], folder: Callable[[str], Path]) -> None:
+    out = answer("heads", "--probe", "repeated-tokens", "-m", folder("gpt2"), "--plan")
+    assert "the longest of 5 texts" in out

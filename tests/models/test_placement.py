@@ -1,0 +1,85 @@
+"""Models that are spread over devices, offloaded or quantized, and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import attnviz
+from attnviz.errors import ModelError
+from attnviz.models import placement
+from attnviz.models.load import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TEXT = "the cat sat on the mat"
+
+
+@pytest.mark.parametrize("name", ["llama", "bert", "gpt2"])
+@pytest.mark.parametrize("where", ["auto", {"": "cpu"}, "offloaded"])
+def test_a_spread_model_attends_as_on_one_device(
+    folder: Callable[[str], Path], loaded: Callable[[str], Any], name: str, where: Any
+) -> None:
+    pytest.importorskip("accelerate")
+    alone = loaded(name)
+    model = load(str(folder(name)), device_map={"": "cpu"} if where == "offloaded" else where)
+    if where == "offloaded":
+        from accelerate import cpu_offload
+
+        cpu_offload(model.model)
+        assert model.model.device.type == "meta"
+    else:
+        assert model.facts.device == "cpu"
+    exact, found = attnviz.capture(alone, TEXT), attnviz.capture(model, TEXT)
+    for layer in exact.main_stack.layers:
+        np.testing.assert_array_equal(
+            found.main_stack.weights(layer), exact.main_stack.weights(layer)
+        )
+    assert found.prediction == exact.prediction
+    for score, values in exact.scores["self"].items():
+        if not (score == "norm" and where == "offloaded"):  # its projection is not in memory
+            np.testing.assert_array_equal(found.scores["self"][score], values, err_msg=score)
+
+
+@pytest.mark.parametrize(
+    ("options", "package", "extra"),
+    [
+        (["--device-map", "auto"], "accelerate", "attnviz[big]"),
+        (["--quantize", "8bit"], "bitsandbytes", "attnviz[quantize]"),
+        (["--quantize", "4bit"], "bitsandbytes", "attnviz[quantize]"),
+    ],
+)
+def test_a_missing_package_is_named(
+    folder: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    package: str,
+    extra: str,
+) -> None:
+    from attnviz.cli.app import run
+
+    monkeypatch.setattr(placement, "find_spec", lambda name: None)
+    assert run(["inspect", TEXT, "-m", str(folder("gpt2")), *options]) == 1
+    err = capsys.readouterr().err
+    assert f"error: {options[0]} needs the package {package}" in err
+    assert extra in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "cpu", "device_map": "auto"}, "--device cpu and --device-map exclude"),
+        ({"device_map": "everywhere"}, "'everywhere' is not a device map"),
+        ({"quantize": "3bit"}, "'3bit' is no quantization"),
+    ],
+)
+def test_what_is_refused(
+    folder: Callable[[str], Path], options: dict[str, str], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        load(str(folder("gpt2")), **options)

@@ -1,0 +1,55 @@
+"""The time of a run from short runs, and the paths of a model's layers."""
+
+from __future__ import annotations
+
+import pytest
+
+from attnviz.attention.selection import Selection
+from attnviz.forecast import Forecast, forecast, shortened, timed
+from attnviz.inputs.tensors import from_tensors
+from attnviz.models.load import wrap
+from attnviz.observe.plan import Plan
+from tests.observe.runs import ids
+from tests.zoo.shrink import build
+
+
+@pytest.mark.parametrize(("linear", "square"), [(0.01, 0.0), (0.0, 1e-5), (0.003, 2e-6)])
+def test_the_curve_goes_through_the_short_runs(linear: float, square: float) -> None:
+    def cost(tokens: int) -> float:
+        return linear * tokens + square * tokens**2
+
+    tries = tuple((n, cost(n)) for n in (128, 256))
+    found = Forecast(Plan(1, 1), 30_000, (), tries)
+    assert found.seconds == pytest.approx(cost(30_000))
+
+
+@pytest.mark.parametrize("tries", [((8, 0.5),), ((4, 0.5), (8, 0.3)), ((64, 0.1), (128, 9.0))])
+def test_noise_gives_no_negative_times(tries: tuple[tuple[int, float], ...]) -> None:
+    found = Forecast(Plan(1, 1), 1000, (), tries)
+    assert 0 < found.at(1000) <= tries[-1][1] * (1000 / tries[-1][0]) ** 2
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 5, 300, 5000])
+def test_short_runs_read_at_most_half(tokens: int) -> None:
+    read: list[int] = []
+    tries = timed(read.append, tokens)
+    assert max(read) <= max(1, tokens // 2)
+    assert [length for length, _ in tries] == read[1:]
+
+
+def test_a_shortened_input_keeps_its_ends() -> None:
+    inputs = from_tensors(build("llama"), {"input_ids": ids(1, 20)})
+    short = shortened(inputs, 6)
+    own, all_ = short.tensors["input_ids"][0].tolist(), inputs.tensors["input_ids"][0].tolist()
+    assert own == [*all_[:5], all_[-1]]
+    assert len(short.source) == 6
+
+
+@pytest.mark.parametrize(("name", "in_blocks"), [("llama", True), ("bloom", False)])
+def test_models_that_make_their_own_maps_are_told_apart(name: str, in_blocks: bool) -> None:
+    model = build(name)
+    inputs = from_tensors(model, {"input_ids": ids(1, 20)})
+    found = forecast(wrap(model), inputs, Selection.parse(head="1,3"), None)
+    assert [(one.layers, one.heads, one.in_blocks) for one in found.paths] == [
+        ((0, 1), 2, in_blocks)
+    ]
