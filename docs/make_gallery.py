@@ -43,7 +43,7 @@ PICTURES = {
                    ["compare", "the food was good .", "--with", "the food was not good .",
                     "-m", "sample:sentiment"]),
     "trace": ("How one query comes to its weights, and the dimensions behind one score",
-              ["trace", TEXT, "--head", "L3H2", "--query", "old#2", "--key", "sail"]),
+              ["trace", TEXT, "--head", "L3H2", "--query", "old#2", "--key", "sail#1"]),
     "by-hand": ("Attention by hand", ["trace", "--qkv", "sample:qkv/self", "--causal"]),
 }  # fmt: skip
 

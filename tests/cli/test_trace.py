@@ -104,7 +104,7 @@ def test_defaults_are_stated(answer: Callable[..., str], folder: Folder) -> None
 def test_without_a_link_the_last_query_is_traced(
     answer: Callable[..., str], folder: Folder
 ) -> None:
-    for options in (["--memory", "1KiB"], ["--no-bos"]):
+    for options in (["--memory", "3KiB"], ["--no-bos"]):
         text = TEXT if "--memory" in options else "the"
         out = answer("trace", text, "-m", folder("gpt2"), *options)
         assert "note  query: the last one, as none is named" in out
