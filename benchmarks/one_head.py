@@ -1,19 +1,21 @@
 """One head of one layer at 2,048 tokens, against a plain SDPA forward of the same model.
 
 python benchmarks/one_head.py            prints the table
-python benchmarks/one_head.py plain|one|all|eager      one run, for its peak memory
+python benchmarks/one_head.py plain|one|scored|all|eager      one run, for its peak memory
 """
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import torch
 from side_by_side import calls, machine, peak_of, table
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import attnviz
+from attnviz.observe import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +32,8 @@ def model(implementation: str = "sdpa") -> GPT2LMHeadModel:
 
 
 def ways(names: tuple[str, ...]) -> dict[str, Callable[[], object]]:
-    """The rivals: the forward alone, observed in one head, in all, and eager with all maps."""
+    """The rivals: the forward alone, observed in one head, in all (without top keys, and
+    with), and eager with all maps."""
     ids = torch.randint(0, 50257, (1, TOKENS), generator=torch.Generator().manual_seed(0))
     sdpa = model()
     eager = model("eager") if "eager" in names else None
@@ -44,11 +47,16 @@ def ways(names: tuple[str, ...]) -> dict[str, Callable[[], object]]:
         with torch.no_grad():
             return eager(ids, use_cache=False, output_attentions=True)
 
+    def scored() -> object:
+        with patch.object(plan, "TOP_KEYS", (0, 0)):
+            return attnviz.capture(sdpa, tensors, memory="64MiB")
+
     tensors = {"input_ids": ids, "use_cache": False}
     every = {
         "plain": plain,
         "one": lambda: attnviz.capture(sdpa, tensors, layers=[6], heads=[3]),
-        "all": lambda: attnviz.capture(sdpa, tensors, memory="1MiB"),
+        "scored": scored,
+        "all": lambda: attnviz.capture(sdpa, tensors, memory="64MiB"),
         "eager": maps,
     }
     return {name: every[name] for name in names}
@@ -60,7 +68,7 @@ def main() -> None:
         ways((sys.argv[1],))[sys.argv[1]]()
         return
     print(machine(), "\n")
-    names = ("plain", "one", "all", "eager")
+    names = ("plain", "one", "scored", "all", "eager")
     found = calls(ways(names), 5)
     print(table("GPT-2 12 × 12, 2,048 tokens", found, "plain"), "\n")
     peaks = {name: min(peak_of(__file__, name) for _ in range(3)) for name in names}

@@ -31,6 +31,8 @@ PICTURES = {
     "layer": ("The heads of a layer", ["export", TEXT, "--layer", "3", "--words"]),
     "cross": ("Cross attention of a translation",
               ["export", SOURCE, "--target", TARGET, "-m", "sample:translate", "--head", "L1H2"]),
+    "recurrent": ("The same sentence in a recurrent translator",
+                  ["export", SOURCE, "--target", TARGET, "-m", "sample:rnn-additive"]),
     "arcs": ("From queries to keys",
              ["export", TEXT, "--view", "arcs", "--head", "L3H2,L2H2", "--theme", "dark"]),
     "matrix": ("A score of every head",

@@ -98,7 +98,15 @@ CROSS = """
 `causal` forbids keys after the query, as a decoder does; `padding` those that only fill a batch. A
 forbidden key gets a score of -∞ and a weight of exactly 0. A query whose keys are all forbidden
 has no weights: `attend` gives a row of zeros and reports it in `closed`, where a bare softmax gives
-NaN.
+NaN. Step by step, with `attnviz trace --qkv sample:qkv/self --causal`:
+
+![Three tokens attend to one another, causal: scores, scaled, masked, weights, output](\
+gallery/by-hand.png)
+
+In a model the same steps lead to every weight: `attnviz trace "…" --head L3H2 --query old#2`.
+
+![One query of a model's head: q·k, scaled, exp, weight, and the dimensions behind one score](\
+gallery/trace.png)
 
 ## Cross-attention
 
@@ -128,7 +136,13 @@ attnviz inspect "the young woman does not see the small grey house ." \\
 attnviz compare "the young woman does not see the small grey house ." \\
   --target "la jeune femme ne voit pas la petite maison grise ." \\
   -m sample:rnn-additive --with-model sample:rnn-dot
+attnviz trace "the young woman does not see the small grey house ." \\
+  --target "la jeune femme ne voit pas la petite maison grise ." \\
+  -m sample:rnn-additive --query femme --key woman
 ```
+
+![French words over the English words they look at: the diagonal crosses where adjectives \
+follow](gallery/recurrent.png)
 
 ## In Python
 

@@ -83,7 +83,7 @@ class _Masses:
     def _entropies(self, weights: Tensor, sums: Tensor, allowed: Tensor, rows: Tensor) -> None:
         whole = sums.masked_fill(sums <= 0, 1)  # a row that gives all to learned sinks
         logs = weights.clamp_min(TINY).log_()  # far faster than torch.special.entr on a CPU
-        entropy = whole.log() - torch.linalg.vecdot(logs, weights) / whole  # (heads, rows)
+        entropy = whole.log() - logs.mul_(weights).sum(dim=-1) / whole  # (heads, rows)
         self.entropy += entropy[:, rows].sum(dim=1)
         keys = allowed.sum(dim=-1)
         several = rows & (keys > 1)

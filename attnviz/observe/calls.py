@@ -27,9 +27,10 @@ class HeadCall:
     query: (d), key: (keys, d), value: (keys, d_v), as they are when they meet: after rotary
     embeddings and norms. allowed: bool (keys). `bias` (keys) is what masks and keyword tensors add
     to the scores, `sink` the score of a learned sink; None where there is none. `weights` (keys)
-    are those that the model uses, `projection` (d_v, size of the output) the head's part of the
-    output projection. `group` is the key-value head, out of `groups`, `rounding` the relative
-    precision of the model's numbers.
+    are those that the model uses. `family` names the score (see `mechanisms.FAMILIES`); where it is
+    no dot product, query and key hold what it multiplies in their place. `projection` (d_v, size of
+    the output) is the head's part of the output projection. `group` is the key-value head, out of
+    `groups`, `rounding` the relative precision of the model's numbers.
     """
 
     query: Tensor
@@ -45,6 +46,7 @@ class HeadCall:
     group: int
     groups: int
     rounding: float
+    family: str = "dot"
 
 
 class KeepCall:

@@ -296,22 +296,23 @@ def last_row(maps: MapSource, heads: Sequence[int]) -> torch.Tensor:
 def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[str, np.ndarray]:
     """Hand every row block to every observer, and give back what they keep.
 
-    A map that fits one block is computed once however many passes the observers need.
+    Passes run forth and back, so that the block at the turn is computed once.
     """
     started: list[tuple[int, Accumulator]] = [
         (o.passes, o.start(site, maps.device)) for o in observers
     ]
     step_rows = block_rows(len(site.heads), maps.queries, maps.keys, maps.device)
-    only: RowBlock | None = None
+    starts = range(0, maps.queries, step_rows)
+    block: RowBlock | None = None
     for step in range(max((passes for passes, _ in started), default=0)):
-        for start in range(0, maps.queries, step_rows):
+        for start in starts if step % 2 == 0 else reversed(starts):
             stop = min(start + step_rows, maps.queries)
-            block = only or RowBlock(
-                maps.rows(site.example, site.heads, start, stop),
-                maps.allowed(site.example, start, stop),
-                start,
-            )
-            only = block if step_rows >= maps.queries else None
+            if block is None or block.start != start:
+                block = RowBlock(
+                    maps.rows(site.example, site.heads, start, stop),
+                    maps.allowed(site.example, start, stop),
+                    start,
+                )
             for passes, accumulator in started:
                 if step < passes:
                     accumulator.update(block, step)

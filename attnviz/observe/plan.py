@@ -21,7 +21,7 @@ POOLED_SIDE = (16, 256)  # least and most bins along each side of a pooled map
 TOP_KEYS = (3, 8)  # least and most keys kept of every query of a pooled map
 TOP_BYTES = 8  # an int32 key and a float32 weight
 HEAD_BYTES = 256  # all that is one number per head, or a few
-BLOCK_CELLS = {"cpu": 2**20, "cuda": 2**26}  # heads × rows × keys of one row block
+BLOCK_CELLS = {"cpu": 2**21, "cuda": 2**26}  # heads × rows × keys of one row block
 
 Keeps = Literal["whole", "pooled", "bins", "scores"]
 # What is kept beside the scores, in the order in which it gives way.

@@ -12,6 +12,7 @@ from attnviz.mechanisms import dot, soft
 from attnviz.mechanisms.attention import close
 from attnviz.observe.calls import HeadCall, KeepCall
 from attnviz.observe.engine import observe
+from attnviz.tracing.recurrent import decoder_call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,8 @@ class HeadSteps:
     `sink` is the (score, weight) of a learned sink. `output` is (d_v). `written`, (keys), is
     ‖weight · v · W_O‖ of every key and `written_output` that of their sum; None where the output
     projection is not known. `difference` is how far `weights` are from those of the model.
-    `group` is the key-value head out of `groups`, `heads` how many query heads there are.
+    `group` is the key-value head out of `groups`, `heads` how many query heads there are. `family`
+    names the score: where it is no dot product, `query` and `key` hold what it multiplies.
     """
 
     query: np.ndarray
@@ -58,6 +60,7 @@ class HeadSteps:
     groups: int
     heads: int
     difference: float
+    family: str = "dot"
 
 
 def head_steps(
@@ -77,12 +80,13 @@ def head_steps(
         loaded.model, inputs.tensors, inputs.sources, inputs.targets, lambda _: [keeper], wanted
     )
     name, label = loaded.facts.name, f"L{layer.layer}H{head}"
-    if keeper.found is None:
+    call = keeper.found or decoder_call(loaded.model, inputs.tensors, layer.path, row)
+    if call is None:
         raise CaptureError(
             f"the queries and keys of {label} cannot be seen: {name} computes attention itself",
             f'its weights can be shown: attnviz inspect "…" --head {label}',
         )
-    return computed(keeper.found, layer.n_heads, proven(seen, layer), f"{label} of {name}")
+    return computed(call, layer.n_heads, proven(seen, layer), f"{label} of {name}")
 
 
 def proven(seen: Observation, layer: LayerAttention) -> bool:
@@ -135,6 +139,7 @@ def computed(call: HeadCall, heads: int, projected: bool, name: str) -> HeadStep
         groups=call.groups,
         heads=heads,
         difference=difference,
+        family=call.family,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,22 @@ if TYPE_CHECKING:
     from attnviz.tracing.head import HeadSteps
 
 KEYS, TERMS, FEW_KEYS = 8, 8, 4  # listed unless asked for; keys beside the terms of one of them
+
+
+class Sides(NamedTuple):
+    """What a score multiplies: how the sides of query and key are called, and what they are."""
+
+    query: str
+    key: str
+    query_is: str
+    key_is: str
+
+
+DOT = Sides("q", "k", "q of this token", "k of every token")
+SIDES = {
+    "general": Sides("qW", "k", "qᵀW, with q of this token", "k of every token"),
+    "additive": Sides("v", "tanh", "v, the same for all", "tanh(W q + U k), with q of this token"),
+}
 
 
 @dataclass(frozen=True)
@@ -91,7 +107,18 @@ class HeadTrace:
         """The products behind the score of the key that was asked for."""
         if self.traced.key is None:
             return None
-        return Products(self.steps.query, self.steps.key[self.traced.key])
+        names = (self.sides.query, self.sides.key)
+        return Products(self.steps.query, self.steps.key[self.traced.key], names)
+
+    @property
+    def sides(self) -> Sides:
+        """What the score multiplies."""
+        return SIDES.get(self.steps.family, DOT)
+
+    @property
+    def score(self) -> str:
+        """The score in short: `q·k`."""
+        return f"{self.sides.query}·{self.sides.key}"
 
     @property
     def sharing(self) -> str:
@@ -161,9 +188,9 @@ def formulas(view: HeadTrace) -> Iterator[tuple[str, tuple[str, str]]]:
     steps = view.steps
     keys, size = steps.key.shape
     rotated = ", after any rotary embedding" if view.rotary else ""
-    yield "query", (f"q of this token{rotated}", str(size))
-    yield "key", (f"k of every token{rotated}", f"{keys} × {size}")
-    yield "scores", ("q·k", str(keys))
+    yield "query", (f"{view.sides.query_is}{rotated}", str(size))
+    yield "key", (f"{view.sides.key_is}{rotated}", f"{keys} × {size}")
+    yield "scores", (view.score, str(keys))
     scale = "× 1: this model does not scale" if steps.scale == 1 else scale_formula(steps.scale)
     yield "scaled", (scale, str(keys))
     if steps.capped is not None:

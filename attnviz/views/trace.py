@@ -46,11 +46,12 @@ class Step:
 class Products:
     """The score of one query and key as a sum of products, one per dimension.
 
-    `query` and `key` are (d,) of one head.
+    `query` and `key` are (d,) of one head; `names` is what they are called.
     """
 
     query: np.ndarray
     key: np.ndarray
+    names: tuple[str, str] = ("q", "k")
 
     @property
     def terms(self) -> np.ndarray:

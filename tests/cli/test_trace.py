@@ -128,6 +128,15 @@ def test_cross_attention(answer: Callable[..., str], folder: Folder) -> None:
     assert "no key is masked" in out
 
 
+def test_a_score_of_a_recurrent_decoder(answer: Callable[..., str]) -> None:
+    pair = ("the old king .", "--target", "le vieux roi .", "--query", "roi", "--key", "old")
+    out = answer("trace", *pair, "-m", "sample:rnn-additive", "--top", "3")
+    assert "tanh(W q + U k), with q of this token" in out
+    assert "v·tanh =" in out and "v × tanh" in out
+    assert "from the model's own (float32)." in out
+    assert "qᵀW, with q" in answer("trace", *pair, "-m", "sample:rnn-general")
+
+
 def test_words_of_several_tokens(answer: Callable[..., str], folder: Folder) -> None:
     arguments = ("trace", "the cat was believable", "-m", folder("bert"), "--head", "L0H0")
     out = answer(*arguments, "--query", "believable", "--key", "believable")

@@ -95,7 +95,9 @@ def key_table(view: HeadTrace, pen: Pen) -> Table:
     """A row per listed key."""
     listed = view.listed
     norms, added = view.norms
-    steps = [(TITLES[name], values[listed]) for name, values in view.columns.items()]
+    steps = [
+        (TITLES.get(name, view.score), values[listed]) for name, values in view.columns.items()
+    ]
     columns = [Column(name, found, [plain_short(n) for n in found]) for name, found in steps]
     weights = view.steps.weights[listed]
     closed = ~np.isfinite(view.steps.masked[listed])
@@ -113,7 +115,8 @@ def product_table(view: HeadTrace, pen: Pen) -> Iterator[Table]:
     if products is None:
         return
     order = products.order[: view.terms]
-    parts = (("q", products.query), ("k", products.key), ("q × k", products.terms))
+    query, key = products.names
+    parts = ((query, products.query), (key, products.key), (f"{query} × {key}", products.terms))
     columns = [Column(name, one[order], [f"{n:.4f}" for n in one[order]]) for name, one in parts]
     yield Table("dimension", [str(i) for i in order], columns, pen)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from attnviz.views.head_trace import HeadTrace
 
-TITLES = {"scores": "q·k", "scaled": "scaled", "capped": "capped", "biased": "+ bias", "exp": "exp"}
+TITLES = {"scaled": "scaled", "capped": "capped", "biased": "+ bias", "exp": "exp"}
 COLUMN, WEIGHT, ADDS = 9, 7, 8  # cells of a number, of a weight, of what a key adds
 LABEL, BAR = 14, (4, 40)  # the widest label; the bar that exp makes room for, the widest
 
@@ -73,7 +73,9 @@ def key_lines(view: HeadTrace, canvas: Canvas) -> Iterator[Line]:
     adds = ADDS if spare >= 0 else 0
     room = min(BAR[1], max(0, spare + ADDS - adds))
     line = Line("  key".ljust(left), "dim")
-    line.add("".join(canvas.text(TITLES[one]).rjust(COLUMN) for one in columns), "dim")
+    line.add(
+        "".join(canvas.text(TITLES.get(one, view.score)).rjust(COLUMN) for one in columns), "dim"
+    )
     line.add("weight".rjust(WEIGHT + 1), "dim").pad(line.width + room + 2)
     yield line.add(canvas.text(name).rjust(ADDS) if adds else "", "dim")
     largest = max(view.steps.weights.max(), 1e-30)

@@ -112,9 +112,10 @@ def product_lines(
     terms, order = products.terms, products.order
     total = float(terms.sum())
     count = len(terms)
-    what = f"   q·k = {plain(total)}, the sum of {count} product{'s' * (count != 1)}"
+    query, key = products.names
+    what = f"   {query}·{key} = {plain(total)}, the sum of {count} product{'s' * (count != 1)}"
     yield from canvas.prose([(f"score of {where}", "bold"), (what, "dim")], 2)
-    titles = "".join(name.rjust(10) for name in ("q", "k", "q × k"))
+    titles = "".join(name.rjust(10) for name in (query, key, f"{query} × {key}"))
     yield Line("  dim".ljust(7) + canvas.text(titles), "dim")
     form = alike(np.concatenate([products.query, products.key, terms]))
     largest = float(abs(terms[order[0]])) or 1.0
