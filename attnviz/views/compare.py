@@ -58,6 +58,10 @@ class HeadGroups:
     several: bool = False
     share: int = 1
 
+    def same_keys(self, one: Head, other: Head) -> bool:
+        """Whether two heads read the keys of one key-value head."""
+        return one.layer == other.layer and one.head // self.share == other.head // self.share
+
     @property
     def sharing(self) -> tuple[float, float] | None:
         """Mean distance of two heads with the same keys, and of others of one layer.

@@ -27,11 +27,13 @@ from attnviz.render.image.paint import Paint, as_bytes
 from attnviz.render.image.pen import Pen
 from attnviz.render.image.style import THEMES, ImageStyle
 from attnviz.render.safe import display
+from attnviz.views.compare import head_groups
 from attnviz.views.figure import FigureContent, figure_content
 from attnviz.views.heatmap import State, heatmap
 from attnviz.views.look import Look
 from attnviz.views.matrix import HeadMatrix
 from attnviz.views.pool import pooled
+from attnviz.views.request import request
 from tests.captures import axis, capture, layer, normalized, translation
 
 if TYPE_CHECKING:
@@ -472,3 +474,14 @@ def test_thinned_labels_keep_their_distance_and_have_their_index() -> None:
     assert labels[1] == f"{indices[1]} w{indices[1]}"
     none = drawn(of(["a", "b"]), Selection.parse(head="L0H1"), ImageStyle(labels=False))
     assert "a" not in words(none)
+
+
+def test_heads_that_share_keys_are_joined() -> None:
+    made = capture()
+    for kv_heads, joined in ((2, 6), (4, 0)):  # 3 layers of 4 heads
+        found = replace(made, model=replace(made.model, kv_heads=kv_heads))
+        groups = head_groups(request(found, Selection(), Look()))
+        drawing = draw(FigureContent(found.model, groups, ()), ImageStyle())
+        [axes] = [one for one in drawing.figure.axes if one.collections]
+        assert len(axes.lines) == joined
+        assert ("joined by lines" in " ".join(words(drawing))) == bool(joined)

@@ -358,4 +358,8 @@ def test_heads_with_the_same_keys_are_told_apart():
     assert re.search(
         r"two heads of a layer  \S+ with the same keys \(every 2 heads\), \S+ others", text
     )
-    assert "with the same keys" not in printed(head_groups(replace(asked, capture=capture())))
+    groups = head_groups(asked)
+    near = [(one, other) for one, other, _ in groups.pairs if groups.same_keys(one, other)]
+    assert text.count(" same keys") == len(near) + 1
+    plain = head_groups(replace(asked, capture=capture()))
+    assert "same keys" not in printed(plain)

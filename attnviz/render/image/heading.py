@@ -132,7 +132,7 @@ def compared(body: HeadGroups | DistanceMatrix | Contrast) -> Iterator[str]:
         if body.sharing:
             same, others = body.sharing
             yield (f"heads of a layer are {same:.2f} apart where they share keys "
-                   f"(every {body.share}), else {others:.2f}")  # fmt: skip
+                   f"(every {body.share}, joined by lines), else {others:.2f}")  # fmt: skip
     elif body.what == "heads":
         yield "in the order of their groups"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib as mpl
@@ -62,6 +63,10 @@ class PointsBody:
             side.set_linewidth(0.4)
         at = {id(head): self.place(point)
               for head, point in zip(self.view.heads, self.view.points, strict=True)}  # fmt: skip
+        for head, other in pairwise(sorted(self.view.heads, key=lambda one: (one.layer, one.head))):
+            if self.view.same_keys(head, other):
+                ends = zip(at[id(head)], at[id(other)], strict=True)
+                axes.plot(*ends, color=theme.faint, linewidth=0.5, alpha=0.35, zorder=0)
         named: list[tuple[float, float, str, str]] = []
         several = [one for one in self.view.groups if len(one.heads) > 1]
         for one in self.view.groups:

@@ -73,7 +73,10 @@ def groups(view: HeadGroups, canvas: Canvas) -> Iterator[Line]:
         words = [(f"{len(alone)} like no other  ", "dim"), (named(alone, MOST_NAMES), "")]
         yield from canvas.prose(words, 4)
     yield Line()
-    nearest = [f"{one.label} {other.label} {short(far)}" for one, other, far in view.pairs]
+    nearest = [
+        f"{one.label} {other.label} {short(far)}" + " same keys" * view.same_keys(one, other)
+        for one, other, far in view.pairs
+    ]
     yield from canvas.prose([("nearest pairs  ", "dim"), ("   ".join(nearest), "")], 4)
     if view.sharing:
         same, others = view.sharing
