@@ -8,9 +8,9 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from attnviz.cli.output import write_file, write_text
+from attnviz.cli.output import write_text
 from attnviz.cli.template import STDOUT
-from attnviz.cli.write import IMAGES
+from attnviz.cli.write import IMAGES, write_drawing
 from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -129,8 +129,7 @@ class Comparing:
             raise UsageError("a list of heads has no picture", "write it as .csv, .json or .txt")
         body = view.maps if isinstance(view, SideBySide) else view
         drawing = draw(FigureContent(capture.model, body, capture.notes), ImageStyle())
-        data = drawing.to_bytes(path.suffix.removeprefix("."))
-        write_file(path, lambda file: file.write(data))
+        write_drawing(drawing, path)
         if drawing.warning:
             self.talk.hint(drawing.warning)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from attnviz.cli.output import write_file, write_text
+from attnviz.cli.output import write_text
 from attnviz.cli.template import STDOUT
-from attnviz.cli.write import IMAGES
+from attnviz.cli.write import IMAGES, write_drawing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -97,5 +97,4 @@ class Ranking:
 
         notes = (f"means over {table.texts:,} {table.over}",) if table.texts > 1 else ()
         content = FigureContent(facts.model, table_matrix(table), notes)
-        data = draw(content, ImageStyle()).to_bytes(path.suffix.removeprefix("."))
-        write_file(path, lambda file: file.write(data))
+        write_drawing(draw(content, ImageStyle()), path)

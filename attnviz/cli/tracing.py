@@ -9,9 +9,9 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from attnviz.cli.output import write_file, write_text
+from attnviz.cli.output import write_text
 from attnviz.cli.template import STDOUT
-from attnviz.cli.write import IMAGES
+from attnviz.cli.write import IMAGES, write_drawing
 from attnviz.errors import SelectionError, UsageError
 
 if TYPE_CHECKING:
@@ -148,8 +148,7 @@ class Tracing:
         from attnviz.render.image.trace import draw_trace
 
         drawing = draw_trace(view, ImageStyle(), screen.facts.model if screen is not None else None)
-        data = drawing.to_bytes(path.suffix.removeprefix(".").lower())
-        write_file(path, lambda file: file.write(data))
+        write_drawing(drawing, path)
         if drawing.warning:
             self.talk.hint(drawing.warning)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from attnviz.attention.rounded import StoreDtype
     from attnviz.attention.selection import Selection
     from attnviz.cli.output import Talk
+    from attnviz.render.image.draw import Drawing
     from attnviz.render.image.style import ImageStyle
     from attnviz.views.figure import FigureView
     from attnviz.views.look import Look
@@ -26,6 +27,12 @@ IMAGES = ("png", "svg", "pdf")
 NUMBERS = ("npz", "csv", "tsv", "json", "align")
 KINDS = (*IMAGES, *NUMBERS, "safetensors")
 UNCHANGED = ("npz", "safetensors", "align")  # kinds that hold the weights as they are
+
+
+def write_drawing(drawing: Drawing, path: Path) -> None:
+    """Nothing; the drawing stands in the file, in the form that its suffix says."""
+    data = drawing.to_bytes(path.suffix.removeprefix(".").lower())
+    write_file(path, lambda file: file.write(data))
 
 
 @dataclass(frozen=True)
@@ -99,8 +106,7 @@ class Export:
             capture, selection, self.look, self.view, self.score, least, grid_pixels(count)
         )
         drawing = draw(content, self.style or ImageStyle())
-        data = drawing.to_bytes(kind)
-        write_file(path, lambda file: file.write(data))
+        write_drawing(drawing, path)
         return drawing.warning
 
     def fill(self, capture: Capture, selection: Selection, kind: str, file: BinaryIO) -> None:

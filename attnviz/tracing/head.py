@@ -71,6 +71,10 @@ def head_steps(
     Raises CaptureError where queries and keys cannot be seen, and where the steps do not give the
     weights that the model uses.
     """
+    name, label = loaded.facts.name, f"L{layer.layer}H{head}"
+    step = decoder_call(loaded.model, inputs.tensors, layer.path, row)
+    if step is not None:
+        return computed(step, layer.n_heads, False, f"{label} of {name}")
     keeper = KeepCall(layer, head, row)
 
     def wanted(role: str, number: int, heads: int) -> Sequence[int]:
@@ -79,14 +83,12 @@ def head_steps(
     seen = observe(
         loaded.model, inputs.tensors, inputs.sources, inputs.targets, lambda _: [keeper], wanted
     )
-    name, label = loaded.facts.name, f"L{layer.layer}H{head}"
-    call = keeper.found or decoder_call(loaded.model, inputs.tensors, layer.path, row)
-    if call is None:
+    if keeper.found is None:
         raise CaptureError(
             f"the queries and keys of {label} cannot be seen: {name} computes attention itself",
             f'its weights can be shown: attnviz inspect "…" --head {label}',
         )
-    return computed(call, layer.n_heads, proven(seen, layer), f"{label} of {name}")
+    return computed(keeper.found, layer.n_heads, proven(seen, layer), f"{label} of {name}")
 
 
 def proven(seen: Observation, layer: LayerAttention) -> bool:

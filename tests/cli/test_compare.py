@@ -112,14 +112,14 @@ def test_standard_input_is_read_once(
 
 
 @pytest.mark.parametrize("way", [*(way for way in WAYS if way != "like"), "with"])
-@pytest.mark.parametrize("kind", ["png", "svg", "csv", "tsv", "json", "txt"])
+@pytest.mark.parametrize("kind", ["png", "PNG", "svg", "csv", "tsv", "json", "txt"])
 def test_files(
     answer: Callable[..., str], saved: Callable[[str], Path], tmp_path: Path, way: str, kind: str
 ) -> None:
     path, out = saved("bert"), tmp_path / f"made/out.{kind}"
     options = ["--with", path] if way == "with" else WAYS[way]
     assert answer("compare", path, *options, "-o", out) == ""
-    if kind == "png":
+    if kind in ("png", "PNG"):
         with Image.open(out) as image:
             assert min(image.size) > 100
     first = out.read_bytes()

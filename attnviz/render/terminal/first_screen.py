@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
@@ -26,12 +26,23 @@ from attnviz.views.query_grid import QueryGrid
 from attnviz.views.trace import HandTrace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from attnviz.attention.capture import Prediction
     from attnviz.views.first_screen import Body, Facts, FirstScreen
 
 MOST_PLACES, MOST_ANSWERS = 6, 5
+DRAWN: dict[type, Callable[[Any, Canvas], Iterator[Line]]] = {
+    HeadGrid: head_grid,
+    HeadScreen: head_screen,
+    HeadMaps: head_maps,
+    HeadTable: head_table,
+    HeadMatrix: head_matrix,
+    Contrast: contrast,
+    QueryGrid: query_grid,
+    HeadTrace: head_trace,
+    HandTrace: hand_trace,
+}
 
 
 def first_screen(screen: FirstScreen, canvas: Canvas) -> Iterator[Line]:
@@ -50,25 +61,7 @@ def first_screen(screen: FirstScreen, canvas: Canvas) -> Iterator[Line]:
 
 def body(part: Body, canvas: Canvas) -> Iterator[Line]:
     """The lines of one part."""
-    if isinstance(part, HeadGrid):
-        return head_grid(part, canvas)
-    if isinstance(part, HeadScreen):
-        return head_screen(part, canvas)
-    if isinstance(part, HeadMaps):
-        return head_maps(part, canvas)
-    if isinstance(part, HeadTable):
-        return head_table(part, canvas)
-    if isinstance(part, HeadMatrix):
-        return head_matrix(part, canvas)
-    if isinstance(part, Contrast):
-        return contrast(part, canvas)
-    if isinstance(part, QueryGrid):
-        return query_grid(part, canvas)
-    if isinstance(part, HeadTrace):
-        return head_trace(part, canvas)
-    if isinstance(part, HandTrace):
-        return hand_trace(part, canvas)
-    return comparison(part, canvas)
+    return DRAWN.get(type(part), comparison)(part, canvas)
 
 
 def facts(one: Facts, canvas: Canvas) -> list[Line]:
