@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from attnviz.attention.axis import Axis
-from attnviz.attention.rows import Observer, Site
+from attnviz.attention.rows import Observer, RowBlock, Site
 from attnviz.observe.engine import stream
 
 
@@ -25,11 +24,11 @@ class ArraySource:
         self.causal = not bool(self.mask.triu(1).any())
         self.leaks = False
 
-    def rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
-        return self.maps[list(heads), start:stop].clone()
+    def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
+        return RowBlock(self.maps[list(heads), start:stop].clone(), self.mask[start:stop], start)
 
-    def allowed(self, example: int, start: int, stop: int) -> Tensor:
-        return self.mask[start:stop]
+    def width(self, example: int, start: int, stop: int) -> int:
+        return self.keys
 
 
 def tokens(count: int, **fields: tuple[object, ...]) -> Axis:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from attnviz.attention.capture import Check
+from attnviz.attention.rows import RowBlock
 from attnviz.check import check_model, paddings
 from attnviz.inputs.encode import ModelInputs
 from attnviz.models.load import wrap
@@ -39,8 +42,13 @@ def test_check_proves_every_kind_of_model(
 
 
 def test_check_finds_wrong_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = FunctionSource.rows
-    monkeypatch.setattr(FunctionSource, "rows", lambda *given: right(*given).flip(0))
+    right = FunctionSource.block
+
+    def turned(*given: Any) -> RowBlock:
+        block = right(*given)
+        return replace(block, weights=block.weights.flip(0))
+
+    monkeypatch.setattr(FunctionSource, "block", turned)
     failed = [check.name for check in proved("llama", monkeypatch) if not check.ok]
     assert failed == [f"equal to eager, {p}" for p in ("no padding", "padded right", "padded left")]
 

@@ -58,21 +58,63 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Cells:
+    """Cells of a row block, bool (rows, width), with how many there are of every row and key."""
+
+    chosen: torch.Tensor
+
+    @cached_property
+    def of_rows(self) -> torch.Tensor:
+        """int64 (rows,)."""
+        return self.chosen.sum(dim=1)
+
+    @cached_property
+    def of_keys(self) -> torch.Tensor:
+        """int64 (width,)."""
+        return self.chosen.sum(dim=0)
+
+
+@dataclass(frozen=True)
 class RowBlock:
     """Rows `start` to `start + rows` of the maps of one site, on the model's device.
 
-    `weights`: float32 (heads, rows, width), post-softmax, what the model uses. Keys from `width`
-    on are out of reach of all these rows (causal maps), and left out.
+    `weights`: float32 (heads, rows, width), post-softmax, what the model uses. Their first key is
+    `first`; keys before it, and those behind the last, are out of reach of all these rows (causal
+    maps, windows), and left out.
     `allowed`: bool (rows, width), False where the mask forbids the key.
     """
 
     weights: torch.Tensor
     allowed: torch.Tensor
     start: int
+    first: int = 0
 
     @property
     def stop(self) -> int:
         return self.start + int(self.weights.shape[1])
+
+    @property
+    def keys(self) -> slice:
+        """The keys that are in reach, of all keys."""
+        return slice(self.first, self.first + int(self.weights.shape[2]))
+
+    def whole(self, keys: int) -> torch.Tensor:
+        """float32 (heads, rows, keys): a copy with zeros for the keys that are out of reach."""
+        out = self.weights.new_zeros(*self.weights.shape[:2], keys)
+        out[..., self.keys] = self.weights
+        return out
+
+    @cached_property
+    def every(self) -> Cells:
+        """All cells that the mask allows."""
+        return Cells(self.allowed)
+
+    def of(self, rows: torch.Tensor, keys: torch.Tensor) -> Cells:
+        """Those of these rows, bool (rows,), and of these of all keys, bool (keys,)."""
+        keys = keys[self.keys]
+        if bool(rows.all()) and bool(keys.all()):
+            return self.every
+        return Cells(self.allowed & keys & rows[:, None])
 
     @cached_property
     def row_sums(self) -> torch.Tensor:

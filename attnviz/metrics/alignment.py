@@ -66,18 +66,19 @@ class _Alignment:
         rows = self.queries.rows(block)
         if not self.site.cross or not self.count or not bool(rows.any()):
             return
-        keys = self.keys[: block.weights.shape[-1]]
+        keys = self.keys[block.keys]
         weights = block.weights
         if not bool(rows.all()):
             weights = weights[:, rows]
         if not bool(keys.all()):
             weights = weights[..., keys]
-        width = weights.shape[-1]
+        first = int(self.keys[: block.first].sum())
+        own = slice(first, first + weights.shape[-1])
         given = weights.sum(dim=-1)  # (heads, rows)
         self.given.append(given)
-        self.moment.append(weights @ self._centred(width))
+        self.moment.append(weights @ self._centred()[own])
         self.asking.append(self.position[block.start : block.stop][rows])
-        self.received[:, :width] += weights.sum(dim=1)
+        self.received[:, own] += weights.sum(dim=1)
         if self.count > 1:
             self._sharpen(weights, given)
 
@@ -88,15 +89,15 @@ class _Alignment:
         self.sharpness += ((1 - entropy / math.log(self.count)) * some).sum(dim=1)
         self.sharp_rows += some.sum(dim=1)
 
-    def _centred(self, width: int) -> Tensor:
-        """float32 (width,): places among these keys, counted from their middle."""
-        place = torch.arange(width, device=self.keys.device, dtype=torch.float32)
+    def _centred(self) -> Tensor:
+        """float32 (count,): places among these keys, counted from their middle."""
+        place = torch.arange(self.count, device=self.keys.device, dtype=torch.float32)
         return place - (self.count - 1) / 2
 
     def _correlation(self) -> Tensor:
         """(heads,): of query and key position, under the head's weights as a distribution."""
         given, query = torch.cat(self.given, dim=1), torch.cat(self.asking).float()
-        key, total = self._centred(self.count), given.sum(dim=1)
+        key, total = self._centred(), given.sum(dim=1)
         query_off = query - ((given @ query) / total)[:, None]  # (heads, queries)
         key_mean = (self.received @ key) / total
         key_off = key - key_mean[:, None]  # (heads, keys)

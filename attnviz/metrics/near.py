@@ -27,9 +27,9 @@ class Near:
         self.counts = torch.zeros(len(offsets), device=device)
 
     def cells(self, block: RowBlock) -> Cells:
-        """The cells of a block: row and key in it, and which offset, each int64 (cells,)."""
+        """The cells of a block: row and key in it, which offset; each int64 (cells,)."""
         rows = torch.arange(0 if self.none else block.stop - block.start, device=self.counts.device)
-        keys = rows[:, None] + block.start - self.offsets
+        keys = rows[:, None] + (block.start - block.first) - self.offsets
         row, which = ((keys >= 0) & (keys < block.weights.shape[-1])).nonzero(as_tuple=True)
         return row, keys[row, which], which
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.rows import Accumulator, RowBlock, Site
+    from attnviz.attention.rows import Accumulator, Cells, RowBlock, Site
 
 NEAR = 4  # offsets up to this far count as a position that could explain the attention
 TINY = torch.finfo(torch.float32).tiny
@@ -67,26 +67,25 @@ class _Masses:
         self.looked = torch.zeros(keys, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
-        weights, rows = block.weights, self.queries.rows(block)
-        width = weights.shape[-1]
+        rows, keys = self.queries.rows(block), block.keys
         self.row_sums[:, block.start : block.stop] = block.row_sums
         if not bool(rows.any()):
             return
-        allowed = block.allowed & self.queries.real_keys[:width]
-        self._entropies(weights, block.row_sums, allowed, rows)
-        self.largest += largest(weights, self.aims)[:, rows].sum(dim=1)
-        allowed &= rows[:, None]
-        self.columns[:, :width] += block.column_sums(rows)
-        self.looked[:width] += allowed.sum(dim=0)
-        self.near.add(block, allowed)
+        cells = block.of(rows, self.queries.real_keys)
+        self._entropies(block, cells.of_rows)
+        self.largest += largest(block, self.aims)[:, rows].sum(dim=1)
+        self.columns[:, keys] += block.column_sums(rows)
+        self.looked[keys] += cells.of_keys
+        self.near.add(block, cells.chosen)
 
-    def _entropies(self, weights: Tensor, sums: Tensor, allowed: Tensor, rows: Tensor) -> None:
+    def _entropies(self, block: RowBlock, keys: Tensor) -> None:
+        """Those of the rows; `keys`, int64 (rows,), counts the ones that a counted row may reach"""
+        sums, rows = block.row_sums, self.queries.rows(block)
         whole = sums.masked_fill(sums <= 0, 1)  # a row that gives all to learned sinks
-        logs = weights.clamp_min(TINY).log_()  # far faster than torch.special.entr on a CPU
-        entropy = whole.log() - logs.mul_(weights).sum(dim=-1) / whole  # (heads, rows)
+        logs = block.weights.clamp_min(TINY).log_()  # far faster than torch.special.entr on a CPU
+        entropy = whole.log() - logs.mul_(block.weights).sum(dim=-1) / whole  # (heads, rows)
         self.entropy += entropy[:, rows].sum(dim=1)
-        keys = allowed.sum(dim=-1)
-        several = rows & (keys > 1)
+        several = keys > 1
         self.relative += (entropy[:, several] / keys[several].log()).sum(dim=1)
         self.relative_rows += int(several.sum())
 
@@ -143,33 +142,31 @@ class _Content:
             self.eligible[self.queries.first] = False
 
     def update(self, block: RowBlock, step: int) -> None:
-        width = block.weights.shape[-1]
         real = self.queries.real[block.start : block.stop]
-        allowed = block.allowed & self.queries.real_keys[:width] & real[:, None]
+        cells = block.of(real, self.queries.real_keys)
         if step == 0:
-            self._expect(block, allowed, real)
+            self._expect(block, cells, real)
         else:
-            self._exceed(block, allowed, real)
+            self._exceed(block, cells, real)
 
-    def _expect(self, block: RowBlock, allowed: Tensor, real: Tensor) -> None:
+    def _expect(self, block: RowBlock, cells: Cells, real: Tensor) -> None:
         """First pass: the sums of every column and of the offsets near the diagonal."""
-        width = allowed.shape[-1]
-        self.columns[:, :width] += block.column_sums(real)
-        self.looked[:width] += allowed.sum(dim=0)
-        self.near.add(block, allowed)
+        self.columns[:, block.keys] += block.column_sums(real)
+        self.looked[block.keys] += cells.of_keys
+        self.near.add(block, cells.chosen)
 
-    def _exceed(self, block: RowBlock, allowed: Tensor, real: Tensor) -> None:
+    def _exceed(self, block: RowBlock, cells: Cells, real: Tensor) -> None:
         """Second pass: what each weight has beyond its expectation.
 
         That is the least of weight − expected over the three expectations, or 0. A key that is
         not eligible is one that is expected to get everything.
         """
-        weights, width = block.weights, block.weights.shape[-1]
-        others = (self.looked[:width] - 1).clamp_min(1)
-        popular = self.columns[:, :width] / others
-        popular.masked_fill_(~self.eligible[:width], math.inf)
+        weights, keys = block.weights, block.keys
+        others = (self.looked[keys] - 1).clamp_min(1)
+        popular = self.columns[:, keys] / others
+        popular.masked_fill_(~self.eligible[keys], math.inf)
         excess = torch.addcmul(-popular[:, None], weights, 1 + 1 / others)  # (heads, rows, width)
-        floor = 1 / allowed.sum(dim=-1).clamp_min(1)
+        floor = 1 / cells.of_rows.clamp_min(1)
         torch.minimum(excess, weights - floor[:, None], out=excess)
         row, key, which = self.near.cells(block)
         own = weights[:, row, key]
@@ -180,15 +177,16 @@ class _Content:
         if not bool(real.all()):
             excess.masked_fill_(~real[:, None], 0)
         self.total += excess.sum(dim=2) @ self.queries.rows(block).float()
-        self.links[block.start : block.stop] = self._strongest(excess, weights)
+        self.links[block.start : block.stop] = self._strongest(excess, block)
 
-    def _strongest(self, excess: Tensor, weights: Tensor) -> Tensor:
+    def _strongest(self, excess: Tensor, block: RowBlock) -> Tensor:
         """(rows, 4): observed head, key, weight, excess of the largest excess of each row."""
         value, key = excess.amax(dim=0).max(dim=1)
         row = torch.arange(len(key), device=excess.device)
         head = excess[:, row, key].argmax(dim=0)
         names = torch.tensor(self.site.heads, device=excess.device)
-        link = torch.stack([names[head], key, weights[head, row, key], value], dim=1)
+        weight = block.weights[head, row, key]
+        link = torch.stack([names[head], key + block.first, weight, value], dim=1)
         return link.masked_fill((value <= 0)[:, None], math.nan)
 
     def result(self) -> Mapping[str, Tensor]:
@@ -213,10 +211,12 @@ def runs(mask: Sequence[bool]) -> list[tuple[int, int]]:
     return out
 
 
-def largest(weights: Tensor, ranges: Sequence[tuple[int, int]]) -> Tensor:
-    """(heads, rows): the largest of the weights (heads, rows, width) in ranges of keys."""
-    out = weights.new_zeros(weights.shape[:2])
+def largest(block: RowBlock, ranges: Sequence[tuple[int, int]]) -> Tensor:
+    """(heads, rows): the largest weight of each row in these ranges of keys, 0 where none is."""
+    out = torch.zeros_like(block.row_sums)
     for start, stop in ranges:
-        if start < weights.shape[-1]:
-            out = torch.maximum(out, weights[..., start:stop].amax(dim=-1))
+        first, last = max(start, block.keys.start), min(stop, block.keys.stop)
+        if first < last:
+            here = block.weights[..., first - block.first : last - block.first]
+            out = torch.maximum(out, here.amax(dim=-1))
     return out

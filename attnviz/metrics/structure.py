@@ -54,17 +54,17 @@ class _Structure:
         self.last = queries - 1  # query − key of diagonal d is last − d
 
     def update(self, block: RowBlock, step: int) -> None:
-        rows, width = self.queries.rows(block), block.weights.shape[-1]
+        rows, keys = self.queries.rows(block), block.keys
         if not bool(rows.any()):
             return
-        allowed = (block.allowed & self.queries.real_keys[:width] & rows[:, None]).float()
-        self.columns[:, :width] += block.column_sums(rows)
-        self.column_cells[:width] += allowed.sum(dim=0)
+        found = block.of(rows, self.queries.real_keys)
+        self.columns[:, keys] += block.column_sums(rows)
+        self.column_cells[keys] += found.of_keys
         if self.cross:
             return
         weights = block.weights if bool(rows.all()) else block.weights * rows[:, None]
-        sums, cells = diagonal_sums(weights), diagonal_sums(allowed[None])[0]
-        first = self.last - block.stop + 1
+        sums, cells = diagonal_sums(weights), diagonal_sums(found.chosen.float()[None])[0]
+        first = self.last - block.stop + 1 + block.first
         self.diagonals[:, first : first + len(cells)] += sums
         self.diagonal_cells[first : first + len(cells)] += cells
 
@@ -86,15 +86,24 @@ class _Structure:
 def diagonal_sums(weights: Tensor) -> Tensor:
     """(heads, rows + width − 1): the sums of the diagonals of (heads, rows, width), from the one
     of the last row's first key on.
-
-    Each row is read one place further to the left than the next one.
     """
+    rows, width = weights.shape[1:]
+    edge = rows - 1  # this many diagonals leave the map at its left, and at its right
+    if width <= 2 * edge:
+        wide = torch.nn.functional.pad(weights, (edge, edge))
+        return skewed(wide).sum(dim=1)
+    left = diagonal_sums(weights[..., :edge])[:, :edge]
+    right = diagonal_sums(weights[..., width - edge :])[:, edge:]
+    return torch.cat([left, skewed(weights).sum(dim=1), right], dim=1)
+
+
+def skewed(weights: Tensor) -> Tensor:
+    """(heads, rows, width − rows + 1): each row read one place further to the right than the last,
+    so that a column is a diagonal.
+    """
+    weights = weights.contiguous()
     heads, rows, width = weights.shape
-    edge = rows - 1
-    wide = torch.nn.functional.pad(weights, (edge, edge))
-    length = width + 2 * edge
-    skewed = wide.as_strided((heads, rows, width + edge), (rows * length, length + 1, 1))
-    return skewed.sum(dim=1)
+    return weights.as_strided((heads, rows, width - rows + 1), (rows * width, width + 1, 1))
 
 
 def best_share(mass: Tensor, cells: Tensor) -> Tensor:

@@ -61,8 +61,7 @@ class _Targets:
         self.site, self.queries = site, Queries.of(site, device)
         self.one_sequence = not site.cross and len(site.queries) == len(site.keys)
         self.position = torch.arange(len(site.keys), device=device)
-        self.asked = token_ids(site.queries, unknown=-1, device=device)
-        self.own = token_ids(site.keys, unknown=-2, device=device)
+        self.copies = Copies(site.keys, device)
         self.targets = self.queries.real_keys & ~self.queries.special
         self.totals = {name: torch.zeros(len(site.heads), device=device) for name in NAMES}
         self.mass = torch.zeros(len(site.heads), device=device)
@@ -79,13 +78,13 @@ class _Targets:
         self.mass += mass.sum(dim=1)
         self._distances(weights, mass, query, block, rows)
         self._windows(weights, query, block)
-        self._copies(weights, query, block.allowed[rows])
+        self._copies(weights, query, block)
 
     def _distances(
         self, weights: Tensor, mass: Tensor, query: Tensor, block: RowBlock, rows: Tensor
     ) -> None:
         """Positions are taken from the block's first row, so that float32 holds small offsets."""
-        key = (self.position[: weights.shape[-1]] - block.start).float()
+        key = (self.position[block.keys] - block.start).float()
         query = (query - block.start).float()
         offset = block.column_sums(rows) @ key - mass @ query
         self.totals["offset"] += offset
@@ -97,27 +96,30 @@ class _Targets:
 
     def _windows(self, weights: Tensor, query: Tensor, block: RowBlock) -> None:
         """Only the columns that are near some row of the block, and the first ones, are read."""
-        least, most = max(0, block.start - WINDOW + 1), block.stop + WINDOW - 1
-        key = self.position[: weights.shape[-1]][least:most]
+        around = slice(
+            max(0, block.start - WINDOW + 1 - block.first),
+            max(0, block.stop + WINDOW - 1 - block.first),
+        )
+        key = self.position[block.keys][around]
         near = (key - query[:, None]).abs() < WINDOW  # (rows, near columns)
-        local = (weights[..., least:most] * near).sum(dim=-1)  # (heads, rows)
+        local = (weights[..., around] * near).sum(dim=-1)  # (heads, rows)
         first = self.queries.first
-        sinks = weights[..., first : first + SINKS].sum(dim=-1)
+        sinks = weights[..., max(0, first - block.first) : max(0, first + SINKS - block.first)]
         late = query - first >= SINKS + WINDOW
         self.totals["local"] += local.sum(dim=1)
-        self.totals["streaming"] += ((local + sinks) * late).sum(dim=1)
+        self.totals["streaming"] += ((local + sinks.sum(dim=-1)) * late).sum(dim=1)
         self.rows["local"] += len(query)
         self.rows["streaming"] += late.sum()
 
-    def _copies(self, weights: Tensor, query: Tensor, allowed: Tensor) -> None:
+    def _copies(self, weights: Tensor, query: Tensor, block: RowBlock) -> None:
         """Copies of a token are few: their cells are picked out, and those one key further on."""
-        width = weights.shape[-1]
-        row, key = (self.asked[query][:, None] == self.own[:width]).nonzero(as_tuple=True)
-        early = key < query[row]
-        row, key = row[early], key[early]
+        row, key = self.copies.before(query)
         for name, at in (("duplicate", key), ("induction", key + 1)):
-            reach = self.targets[at] & allowed[row, at]
-            hit, at = row[reach], at[reach]
+            target, at = self.targets[at], at - block.first
+            inside = target & (at >= 0) & (at < weights.shape[-1])
+            hit, at = row[inside], at[inside]
+            reach = block.allowed[query[hit] - block.start, at]
+            hit, at = hit[reach], at[reach]
             self.totals[name] += weights[:, hit, at].sum(dim=1)
             self.rows[name] += torch.bincount(hit).count_nonzero()
 
@@ -129,8 +131,24 @@ class _Targets:
         return {f"score.{name}": mean for name, mean in means.items()}
 
 
-def token_ids(axis: Axis, unknown: int, device: torch.device) -> Tensor:
-    """int64 (positions,): the token ids, `unknown` for special tokens, padding and id-less ones."""
-    ids = zip(axis.ids, axis.special, axis.padding, strict=True)
-    known = [unknown if special or padding or i < 0 else i for i, special, padding in ids]
-    return torch.tensor(known, dtype=torch.int64, device=device)
+class Copies:
+    """Where the tokens of a sequence stood before. Special tokens, padding and those without an id
+    are copies of none.
+    """
+
+    def __init__(self, axis: Axis, device: torch.device) -> None:
+        ids = zip(axis.ids, axis.special, axis.padding, strict=True)
+        known = [-1 if special or padded else one for one, special, padded in ids]
+        own = torch.tensor(known, dtype=torch.int64, device=device)
+        values, self.order = own.sort(stable=True)  # equal tokens together, in their order
+        self.group = torch.searchsorted(values, own)  # where in that order a token's copies begin
+        place = torch.empty_like(own)
+        place[self.order] = torch.arange(len(own), device=device)
+        self.count = (place - self.group).masked_fill(own < 0, 0)  # of those before it
+
+    def before(self, query: Tensor) -> tuple[Tensor, Tensor]:
+        """Pairs of a place in `query`, int64 (rows,), and the position of an earlier copy."""
+        counts = self.count[query]
+        row = torch.repeat_interleave(counts)
+        first = self.group[query] - (counts.cumsum(0) - counts)
+        return row, self.order[first[row] + torch.arange(len(row), device=row.device)]

@@ -50,7 +50,7 @@ class _ValueWeighted:
     def update(self, block: RowBlock, step: int) -> None:
         rows = self.queries.rows(block)
         if self.site.values is not None and bool(rows.any()):
-            self.columns[:, : block.weights.shape[-1]] += block.column_sums(rows)
+            self.columns[:, block.keys] += block.column_sums(rows)
 
     def result(self) -> Mapping[str, Tensor]:
         nothing = self.columns.new_full((len(self.columns),), math.nan)

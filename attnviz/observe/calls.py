@@ -82,14 +82,14 @@ def head_call(maps: FunctionSource, values: Values | None, head: int, row: int) 
     groups = maps.key.shape[1]
     group = head // (heads // groups)
     value_group = head // (heads // maps.value.shape[1])
-    allowed = one_head(maps.mask.allowed(0, row, row + 1, maps.device), head)
-    weights = maps.rows(0, [head], row, row + 1)[0, 0]
+    allowed = one_head(maps.mask.allowed(0, row, row + 1, slice(0, keys), maps.device), head)
+    weights = maps.block(0, [head], row, row + 1).whole(keys)[0, 0]
     return HeadCall(
         query=exact(query),
         key=exact(maps.key[0, group]),
         value=exact(maps.value[0, value_group]),
-        allowed=stretched(allowed.cpu(), keys),
-        weights=stretched(exact(weights), keys),
+        allowed=allowed.cpu(),
+        weights=exact(weights),
         scale=number_of(maps.scale, "scale"),
         softcap=maps.keywords.get("softcap"),
         bias=bias_of(maps, head, row, allowed),
@@ -111,30 +111,24 @@ def exact(tensor: Tensor) -> Tensor:
     return tensor.detach().cpu().double()
 
 
-def stretched(row: Tensor, keys: int) -> Tensor:
-    """The row with zeros for the keys that it leaves out at its end."""
-    out = row.new_zeros(keys)
-    out[: len(row)] = row
-    return out
-
-
 def bias_of(maps: FunctionSource, head: int, row: int, allowed: Tensor) -> Tensor | None:
     """What an additive mask and four-dimensional keywords add to the scores that are allowed."""
-    width = len(allowed)
-    parts = [maps.cut(one, 0, row, row + 1, width) for one in maps.keywords.values()]
-    rows = [one[0] for one in parts if isinstance(one, torch.Tensor) and fits(one, maps, width)]
-    mask = maps.mask.additive(0, row, row + 1, maps.query)
+    keys = slice(0, maps.keys)
+    parts = [maps.cut(one, 0, row, row + 1, keys) for one in maps.keywords.values()]
+    rows = [one[0] for one in parts if isinstance(one, torch.Tensor) and fits(one, maps)]
+    mask = maps.mask.additive(0, row, row + 1, keys, maps.query)
     rows += [mask] if mask is not None else []
     if not rows:
         return None
     total = torch.stack([exact(one_head(one, head)) for one in rows]).sum(dim=0)
-    total = stretched(total.masked_fill(~allowed.cpu(), 0.0), maps.keys)
+    total = total.masked_fill(~allowed.cpu(), 0.0)
     return total if bool(total.any()) else None
 
 
-def fits(value: Tensor, maps: FunctionSource, width: int) -> bool:
+def fits(value: Tensor, maps: FunctionSource) -> bool:
     """Whether a keyword tensor has one number per key for this query."""
-    return value.ndim == 4 and value.shape[1] in (1, maps.heads) and value.shape[2:] == (1, width)
+    size = (1, maps.keys)
+    return value.ndim == 4 and value.shape[1] in (1, maps.heads) and value.shape[2:] == size
 
 
 def sink_of(maps: FunctionSource, head: int) -> float | None:

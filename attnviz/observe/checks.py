@@ -54,16 +54,16 @@ class _SelfCheck:
             return
         every = bool(rows.all())
         weights = block.weights if every else block.weights[:, rows]
-        allowed, keys = block.allowed[rows], self.keys[: weights.shape[-1]]
         sums = block.row_sums if every else block.row_sums[:, rows]
         self.least = torch.minimum(self.least, sums.min())
         self.largest = torch.maximum(self.largest, sums.max())
         self.broken += (~sums.isfinite()).sum()
-        barred = (~allowed).any(dim=0).nonzero()  # of causal maps only the last few keys
+        barred = (block.every.of_keys < len(rows)).nonzero()  # of causal maps the last few keys
         if len(barred):
             part = slice(int(barred[0]), int(barred[-1]) + 1)
-            outside = weights[..., part].masked_fill(allowed[:, part], 0).amax()
+            outside = weights[..., part].masked_fill(block.allowed[rows, part], 0).amax()
             self.forbidden = torch.maximum(self.forbidden, outside)
+        keys = self.keys[block.keys]
         if not bool(keys.all()):
             self.padded = torch.maximum(self.padded, weights[..., ~keys].amax())
 

@@ -13,12 +13,12 @@ from torch import nn
 
 from attnviz.attention.axis import fitted, joined, slots
 from attnviz.attention.capture import AttentionStack, LayerAttention
-from attnviz.attention.rows import NORM, RowBlock, Site
+from attnviz.attention.rows import NORM, Site
 from attnviz.errors import CaptureError
 from attnviz.observe.function_tap import FunctionTap
 from attnviz.observe.interface_tap import interface_tap
 from attnviz.observe.places import MODALITIES, Place, Places, pattern_of
-from attnviz.observe.plan import block_rows
+from attnviz.observe.plan import BLOCK_CELLS, HELD_CELLS
 from attnviz.observe.rows import Rows
 from attnviz.observe.source import TensorSource
 from attnviz.observe.values import Proof, values_behind
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.rows import Accumulator, Observer, Values
+    from attnviz.attention.rows import Accumulator, Observer, RowBlock, Values
     from attnviz.observe.source import MapSource
     from attnviz.observe.walk import Running
 
@@ -289,38 +289,52 @@ class Recorder:
 
 
 def last_row(maps: MapSource, heads: Sequence[int]) -> torch.Tensor:
-    """The last row of the first example's maps, by itself: what tells two maps apart."""
-    return maps.rows(0, heads, maps.queries - 1, maps.queries).clone()
+    """(heads, 1, keys): the last row of the first example's maps, what tells two maps apart."""
+    return maps.block(0, heads, maps.queries - 1, maps.queries).whole(maps.keys)
 
 
 def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[str, np.ndarray]:
     """Hand every row block to every observer, and give back what they keep.
 
-    Passes run forth and back, so that the block at the turn is computed once.
+    Blocks are computed anew in every pass, unless all of them together are few enough to hold.
     """
     started: list[tuple[int, Accumulator]] = [
         (o.passes, o.start(site, maps.device)) for o in observers
     ]
-    step_rows = block_rows(len(site.heads), maps.queries, maps.keys, maps.device)
-    starts = range(0, maps.queries, step_rows)
-    block: RowBlock | None = None
-    for step in range(max((passes for passes, _ in started), default=0)):
-        for start in starts if step % 2 == 0 else reversed(starts):
-            stop = min(start + step_rows, maps.queries)
-            if block is None or block.start != start:
-                block = RowBlock(
-                    maps.rows(site.example, site.heads, start, stop),
-                    maps.allowed(site.example, start, stop),
-                    start,
-                )
-            for passes, accumulator in started:
-                if step < passes:
+    passes = max((passes for passes, _ in started), default=0)
+    blocks = spans(maps, site.example, len(site.heads)) if passes else []
+    cells = len(site.heads) * maps.queries * maps.keys // (2 if maps.causal else 1)
+    held: dict[int, RowBlock] = {}
+    for step in range(passes):
+        for start, stop in blocks:
+            block = held.get(start) or maps.block(site.example, site.heads, start, stop)
+            if step + 1 < passes and cells <= HELD_CELLS:
+                held[start] = block
+            for own_passes, accumulator in started:
+                if step < own_passes:
                     accumulator.update(block, step)
     return {
         name: value.cpu().numpy() if isinstance(value, torch.Tensor) else value
         for _, accumulator in started
         for name, value in accumulator.result().items()
     }
+
+
+def spans(maps: MapSource, example: int, heads: int) -> list[tuple[int, int]]:
+    """(first row, row after the last) of every block: as many rows as it may have cells, or one."""
+    cells = BLOCK_CELLS.get(maps.device.type, BLOCK_CELLS["cpu"]) // max(1, heads)
+    found: list[tuple[int, int]] = []
+    start = 0
+    while start < maps.queries:
+        rows = max(1, cells // maps.keys)
+        while start + rows < maps.queries:
+            stop = min(start + 2 * rows, maps.queries)
+            if (stop - start) * maps.width(example, start, stop) > cells:
+                break
+            rows *= 2
+        found.append((start, min(start + rows, maps.queries)))
+        start = found[-1][1]
+    return found
 
 
 def observe(

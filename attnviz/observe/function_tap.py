@@ -15,7 +15,8 @@ from torch.overrides import TorchFunctionMode
 
 from attnviz.observe.interface_tap import active, paused
 from attnviz.observe.layouts import windowed
-from attnviz.observe.source import FunctionSource, Mask, TensorSource
+from attnviz.observe.mask import Mask
+from attnviz.observe.source import FunctionSource, TensorSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
-from attnviz.observe.source import FunctionSource, Mask
+from attnviz.observe.mask import Mask
+from attnviz.observe.source import FunctionSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

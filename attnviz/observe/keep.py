@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Accumulator, RowBlock, Site
+
+STRAND = 16  # places of a long row that are looked at together
+LONG = 32  # strands for every key that is sought: below, sorting the row itself is faster
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,9 @@ class _Whole:
         self.allowed = np.zeros(shape[1:], bool)
 
     def update(self, block: RowBlock, step: int) -> None:
-        width = block.weights.shape[-1]
-        self.maps[:, block.start : block.stop, :width] = block.weights.cpu().numpy()
-        self.allowed[block.start : block.stop, :width] = block.allowed.cpu().numpy()
+        rows = slice(block.start, block.stop)
+        self.maps[:, rows, block.keys] = block.weights.cpu().numpy()
+        self.allowed[rows, block.keys] = block.allowed.cpu().numpy()
 
     def result(self) -> Mapping[str, np.ndarray]:
         return {"weights": self.maps, "allowed": self.allowed}
@@ -68,17 +72,23 @@ class _Window:
 
     def update(self, block: RowBlock, step: int) -> None:
         first, last = max(block.start, self.rows.start), min(block.stop, self.rows.stop)
-        left, right = self.columns.start, min(self.columns.stop, block.weights.shape[-1])
+        left = max(block.keys.start, self.columns.start)
+        right = min(block.keys.stop, self.columns.stop)
         if first >= last or left >= right:
             return
-        there = slice(first - self.rows.start, last - self.rows.start), slice(0, right - left)
-        here = slice(first - block.start, last - block.start), slice(left, right)
+        there = within(first, last, self.rows.start), within(left, right, self.columns.start)
+        here = within(first, last, block.start), within(left, right, block.first)
         self.maps[:, *there] = block.weights[:, *here].cpu().numpy()
         self.allowed[there] = block.allowed[here].cpu().numpy()
 
     def result(self) -> Mapping[str, np.ndarray]:
         at = np.array([self.rows.start, self.columns.start], np.int64)
         return {"window": self.maps, "window_allowed": self.allowed, "window_at": at}
+
+
+def within(first: int, last: int, start: int) -> slice:
+    """The places from `first` to `last`, counted from `start`."""
+    return slice(first - start, last - start)
 
 
 @dataclass(frozen=True)
@@ -99,27 +109,38 @@ class PooledMaps:
 
 
 class _Pooled:
+    """Sums the rows of a bin as they come, and then the columns of that sum, once."""
+
     def __init__(self, site: Site, side: int, device: torch.device) -> None:
-        self.rows, self.columns = (bins(axis, side, device) for axis in (site.queries, site.keys))
-        height, width = int(self.rows.max()) + 1, int(self.columns.max()) + 1
-        self.real_keys = self.columns >= 0
+        self.rows, columns = bins(site.queries, side, device), bins(site.keys, side, device)
+        height, width = int(self.rows.max()) + 1, int(columns.max()) + 1
+        self.real_keys, self.columns = columns >= 0, columns.clamp_min(0)
         self.sums = torch.zeros(len(site.heads), height, width, device=device)
+        self.sum = torch.zeros(len(site.heads), len(columns), device=device)
+        self.bin, self.reach = 0, 0  # of the sum: its bin of queries, the key that ends it
 
     def update(self, block: RowBlock, step: int) -> None:
         weights = block.weights if block.finite else block.weights.nan_to_num()
-        bin_of = self.rows[block.start : block.stop]
-        real = bin_of[bin_of >= 0]
-        if not len(real):
-            return
-        first, last = int(real[0]), int(real[-1]) + 1
-        member = bin_of == torch.arange(first, last, device=bin_of.device)[:, None]
-        rows = member.float() @ weights  # (heads, row bins, width)
-        width = weights.shape[-1]
-        rows.mul_(self.real_keys[:width])
-        columns = self.columns[:width].clamp_min(0).expand_as(rows)
-        self.sums[:, first:last].scatter_add_(2, columns, rows)
+        at = 0
+        for own, rows in groupby(self.rows[block.start : block.stop].tolist()):
+            start, at = at, at + len([*rows])
+            if own < 0:
+                continue
+            if own != self.bin:
+                self._close()
+                self.bin = own
+            self.sum[:, block.keys] += weights[:, start:at].sum(dim=1)
+            self.reach = max(self.reach, block.keys.stop)
+
+    def _close(self) -> None:
+        """The sum of the rows goes into its bin, key by key."""
+        reached = slice(0, self.reach)
+        found = self.sum[:, reached] * self.real_keys[reached]
+        self.sums[:, self.bin].scatter_add_(1, self.columns[reached].expand_as(found), found)
+        self.sum.zero_()
 
     def result(self) -> Mapping[str, Tensor]:
+        self._close()
         counts = torch.bincount(self.rows[self.rows >= 0], minlength=self.sums.shape[1])
         return {"pooled": self.sums / counts.clamp_min(1)[None, :, None]}
 
@@ -153,9 +174,28 @@ class _Top:
 
     def update(self, block: RowBlock, step: int) -> None:
         count = min(self.keys.shape[-1], block.weights.shape[-1])
-        found = block.weights.topk(count, dim=-1)
-        self.weights[:, block.start : block.stop, :count] = found.values
-        self.keys[:, block.start : block.stop, :count] = found.indices.to(torch.int32)
+        weights, keys = heaviest(block.weights, count)
+        self.weights[:, block.start : block.stop, :count] = weights
+        self.keys[:, block.start : block.stop, :count] = keys + block.first
 
     def result(self) -> Mapping[str, Tensor]:
         return {"top_keys": self.keys, "top_weights": self.weights}
+
+
+def heaviest(weights: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The values and places of the `count` largest of every row, (…, count), heaviest first.
+
+    Long rows are cut into strands, every n-th place one: the largest can only be in the strands
+    with the largest maxima.
+    """
+    strands = weights.shape[-1] // STRAND
+    if strands < LONG * count:
+        return weights.topk(count, dim=-1)
+    body = weights[..., : STRAND * strands].reshape(*weights.shape[:-1], STRAND, strands)
+    best = body.amax(dim=-2).topk(count, dim=-1).indices  # (…, count)
+    steps = torch.arange(STRAND, device=weights.device) * strands
+    tail = torch.arange(STRAND * strands, weights.shape[-1], device=weights.device)
+    places = (best[..., None] + steps).flatten(-2)
+    places = torch.cat([places, tail.expand(*places.shape[:-1], -1)], dim=-1)
+    found = weights.gather(-1, places).topk(count, dim=-1)
+    return found.values, places.gather(-1, found.indices)

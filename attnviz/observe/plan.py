@@ -14,7 +14,6 @@ from attnviz.models.facts import number, text_config
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import torch
 
 UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 POOLED_SIDE = (16, 256)  # least and most bins along each side of a pooled map
@@ -22,6 +21,7 @@ TOP_KEYS = (3, 8)  # least and most keys kept of every query of a pooled map
 TOP_BYTES = 8  # an int32 key and a float32 weight
 HEAD_BYTES = 256  # all that is one number per head, or a few
 BLOCK_CELLS = {"cpu": 2**21, "cuda": 2**26}  # heads × rows × keys of one row block
+HELD_CELLS = 2**25  # of all blocks of a layer, so that they are held between two passes
 
 Keeps = Literal["whole", "pooled", "bins", "scores"]
 # What is kept beside the scores, in the order in which it gives way.
@@ -230,9 +230,3 @@ def free_memory() -> int:
     except (OSError, StopIteration, ValueError):
         pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         return pages // 2
-
-
-def block_rows(heads: int, queries: int, keys: int, device: torch.device) -> int:
-    """How many query rows one block holds on this device."""
-    cells = BLOCK_CELLS.get(device.type, BLOCK_CELLS["cpu"])
-    return max(1, min(queries, cells // max(1, heads * keys)))

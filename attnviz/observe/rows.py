@@ -32,8 +32,8 @@ class Rows:
 
     def add(self, maps: MapSource) -> None:
         """Nothing; the map is the next row."""
-        heads = range(maps.heads)
-        row = [maps.rows(example, heads, 0, 1) for example in range(maps.examples)]
+        heads, keys = range(maps.heads), maps.keys
+        row = [maps.block(one, heads, 0, 1).whole(keys) for one in range(maps.examples)]
         self.parts.append(torch.stack(row))  # (examples, heads, 1, keys)
         self.leaks |= maps.leaks
 

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from attnviz.attention.rows import RowBlock
+from attnviz.observe.mask import lowest
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor, nn
+
+    from attnviz.observe.mask import Mask
 
 PROBES = 4  # rows on which the fast path must agree with the model's own function
 
@@ -33,112 +38,17 @@ class MapSource(Protocol):
     @property
     def causal(self) -> bool: ...
 
-    def rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
-        """float32 (heads, rows, width): post-softmax weights; keys from `width` on have none."""
+    def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
+        """The rows from `start` up to `stop` of these heads."""
 
-    def allowed(self, example: int, start: int, stop: int) -> Tensor:
-        """bool (rows, width): False where the mask forbids the key."""
-
-
-@dataclass
-class Mask:
-    """The mask of a call, evaluated for a block of rows.
-
-    `given` is what the model passed: None, a boolean (True = attend) or additive tensor that
-    broadcasts to (batch, heads, queries, keys), a (batch, keys) padding mask (flash), or a
-    function of indices (flex). `causal` adds the triangle that a fused kernel adds by itself;
-    `shift` is the position of query 0 among the keys, `window` the flash kernels' width, which
-    reaches as far to the right as to the left.
-    """
-
-    given: Any
-    queries: int
-    keys: int
-    causal: bool
-    shift: int = 0
-    window: int | None = None
-
-    @property
-    def triangle(self) -> bool:
-        """Whether all that it forbids are the keys after each query."""
-        return self.causal and self.given is None and self.window is None
-
-    def close(self, scores: Tensor, start: int, stop: int) -> None:
-        """Forbid the later keys in the scores (heads, rows, width), of a mask that is a triangle.
-
-        Only the last few keys are later than the first of the rows.
-        """
-        last = slice(max(0, start + self.shift), self.width(stop))
-        allowed = self.allowed(0, start, stop, scores.device)
-        scores[..., last].masked_fill_(~allowed[..., last], lowest(scores.dtype))
-
-    def width(self, stop: int) -> int:
-        """How many keys the rows before `stop` can reach."""
-        return max(1, min(self.keys, stop + self.shift)) if self.causal else self.keys
-
-    def allowed(self, example: int, start: int, stop: int, device: torch.device) -> Tensor:
-        """bool (1 or heads, rows, width)."""
-        width = self.width(stop)
-        rows = torch.arange(start, stop, device=device)[:, None] + self.shift
-        keys = torch.arange(width, device=device)[None, :]
-        out = torch.ones(1, stop - start, width, dtype=torch.bool, device=device)
-        if self.causal:
-            out = out & (keys <= rows)
-        if self.window is not None:
-            out = out & ((rows - keys).abs() < self.window)
-        given = self._rows(example, start, stop, width, device)
-        if given is not None:
-            out = out & (given if given.dtype == torch.bool else given > lowest(given.dtype) / 2)
-        return out
-
-    def additive(self, example: int, start: int, stop: int, like: Tensor) -> Tensor | None:
-        """(1 or heads, rows, width) to add to the scores; None when nothing is masked."""
-        width = self.width(stop)
-        given = self._rows(example, start, stop, width, like.device)
-        if given is not None and given.dtype != torch.bool and not self.causal:
-            return given
-        if given is None and not self.causal and self.window is None:
-            return None
-        allowed = self.allowed(example, start, stop, like.device)
-        blocked = torch.zeros(allowed.shape, dtype=like.dtype, device=like.device)
-        blocked.masked_fill_(~allowed, lowest(like.dtype))
-        return blocked
-
-    def _rows(
-        self, example: int, start: int, stop: int, width: int, device: torch.device
-    ) -> Tensor | None:
-        """The given mask's part for these rows: (1 or heads, 1 or rows, width)."""
-        given = self.given
-        if given is None:
-            return None
-        if hasattr(given, "mask_mod"):
-            queries = torch.arange(start, stop, device=device)[:, None]
-            keys = torch.arange(width, device=device)[None, :]
-            b, h = torch.tensor(example, device=device), torch.tensor(0, device=device)
-            found: Tensor = given.mask_mod(b, h, queries, keys)
-            return found.expand(stop - start, width)[None]
-        if given.ndim == 2:
-            padding: Tensor = given[example, None, None, :width]
-            return padding.bool()
-        one: Tensor = given[min(example, given.shape[0] - 1)]
-        if one.ndim == 2:
-            one = one[None]
-        if one.shape[-2] > 1:
-            one = one[:, start:stop]
-        if one.shape[-1] == 1:
-            return one.expand(*one.shape[:-1], width)
-        return one[..., :width]
+    def width(self, example: int, start: int, stop: int) -> int:
+        """How many keys the block of these rows has."""
 
 
 def scaled(query: Tensor, key: Tensor, scale: float) -> Tensor:
     """(heads, rows, keys): scale × query · key."""
     nothing = query.new_empty(1).expand(len(query), query.shape[1], key.shape[1])
     return torch.baddbmm(nothing, query, key.transpose(1, 2), beta=0, alpha=scale)
-
-
-def lowest(dtype: torch.dtype) -> float:
-    """The most negative finite number of a dtype."""
-    return float(torch.finfo(dtype).min)
 
 
 @dataclass
@@ -171,60 +81,79 @@ class FunctionSource:
         learned = (name for name, _ in self.module.named_parameters(recurse=False))
         self.leaks = any("sink" in name for name in (*learned, *self.keywords))
 
-    def rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
+    def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
         """See MapSource."""
+        keys, allowed = self.mask.cells(example, start, stop, self.device)
         if self.plain:
-            return self._plain_rows(example, heads, start, stop)
-        rows = self._own_rows(example, start, stop)
-        return rows if len(heads) == self.heads else rows[list(heads)]
+            weights = self._plain_rows(example, heads, start, stop, keys, allowed)
+        else:
+            weights = self._own_rows(example, start, stop, keys)
+            weights = weights if len(heads) == self.heads else weights[list(heads)]
+        some = allowed[0] if len(allowed) == 1 else allowed.any(dim=0)
+        return RowBlock(weights, some, start, keys.start)
 
-    def allowed(self, example: int, start: int, stop: int) -> Tensor:
+    def width(self, example: int, start: int, stop: int) -> int:
         """See MapSource."""
-        found = self.mask.allowed(example, start, stop, self.device)
-        return found.any(dim=0) if found.shape[0] > 1 else found[0]
+        keys = self.mask.reach(start, stop)
+        if self.mask.given is not None:
+            keys = self.mask.cells(example, start, stop, self.device)[0]
+        return int(keys.stop - keys.start)
 
-    def _own_rows(self, example: int, start: int, stop: int) -> Tensor:
-        one = slice(example, example + 1)
-        width = self.mask.width(stop)
+    def _own_rows(self, example: int, start: int, stop: int, keys: slice) -> Tensor:
+        """float32 (heads, rows, width). The function gets all keys before these: it may count."""
+        one, before = slice(example, example + 1), slice(0, keys.stop)
         query = self.query[one, :, start:stop]
-        added = self.mask.additive(example, start, stop, query)
-        keywords = {k: self.cut(v, example, start, stop, width) for k, v in self.keywords.items()}
+        added = self.mask.additive(example, start, stop, before, query)
+        cut = {k: self.cut(v, example, start, stop, before) for k, v in self.keywords.items()}
         arguments = (
             self.module,
             query,
-            self.key[one, :, :width],
-            self.value[one, :, :width, :1],
+            self.key[one, :, before],
+            self.value[one, :, before, :1],
             None if added is None else added[None],
         )
-        weights = self.eager(*arguments, **(keywords | {"dropout": 0.0}))[1]
-        return weights[0].float()  # type: ignore[no-any-return]
+        weights = self.eager(*arguments, **(cut | {"dropout": 0.0}))[1]
+        return weights[0, ..., keys.start :].float()  # type: ignore[no-any-return]
 
-    def cut(self, value: Any, example: int, start: int, stop: int, width: int) -> Any:
-        """A keyword tensor's part for these rows; anything else as it is."""
+    def cut(self, value: Any, example: int, start: int, stop: int, keys: slice) -> Any:
+        """A keyword tensor's part for these rows and keys; anything else as it is."""
         if not isinstance(value, torch.Tensor) or value.ndim != 4:
             return value
         if value.shape[0] == self.examples:
             value = value[example : example + 1]
         if value.shape[-2] == self.queries:
             value = value[:, :, start:stop]
-        return value[..., :width] if value.shape[-1] == self.keys else value
+        return value[..., keys] if value.shape[-1] == self.keys else value
 
-    def _plain_rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
-        width = self.mask.width(stop)
+    def _plain_rows(
+        self,
+        example: int,
+        heads: Sequence[int],
+        start: int,
+        stop: int,
+        keys: slice,
+        allowed: Tensor,
+    ) -> Tensor:
+        """float32 (heads, rows, width)."""
         query = self.query[example, :, start:stop]  # (heads, rows, d)
-        key = self.key[example, :, :width]  # (kv heads, width, d)
+        key = self.key[example, :, keys]  # (kv heads, width, d)
         group = self.heads // key.shape[0]
         if len(heads) == self.heads:
             grouped = query.reshape(key.shape[0], group * (stop - start), -1)
-            scores = scaled(grouped, key, self.scale).view(self.heads, -1, width)
+            scores = scaled(grouped, key, self.scale).view(self.heads, stop - start, -1)
         else:
             index = torch.tensor(heads, device=self.device)
             scores = scaled(query[index], key[index // group], self.scale)
         if self.mask.triangle:
-            self.mask.close(scores, start, stop)
-        elif (added := self.mask.additive(example, start, stop, query)) is not None:
-            picked = added if added.shape[0] == 1 else added[list(heads)]
-            scores = scores.add_(picked)
+            late = slice(max(0, start + self.mask.shift), None)  # no row looks beyond its own key
+            scores[..., late].masked_fill_(~allowed[..., late], lowest(scores.dtype))
+        elif self.mask.biased:
+            bias = self.mask.additive(example, start, stop, keys, query)
+            assert bias is not None
+            scores += bias if len(bias) == 1 else bias[list(heads)]
+        elif not bool(allowed.all()):
+            own = allowed if len(allowed) == 1 else allowed[list(heads)]
+            scores.masked_fill_(~own, lowest(scores.dtype))
         return torch.softmax(scores.float(), dim=-1)
 
     def _agrees(self) -> bool:
@@ -238,28 +167,29 @@ class FunctionSource:
         if special or self.heads % self.key.shape[1] or self.key.shape[-1] != self.query.shape[-1]:
             return False
         limit = 1e-6 if self.query.dtype == torch.float32 else 2 * torch.finfo(self.query.dtype).eps
-        heads = range(self.heads)
         last = self.queries - 1
-        for row in sorted({last * i // (PROBES - 1) for i in range(PROBES)}):
-            for example in range(self.examples):
-                own = self._own_rows(example, row, row + 1)
-                if own.shape != (self.heads, 1, self.mask.width(row + 1)):
-                    return False
-                if not torch.allclose(
-                    own, self._plain_rows(example, heads, row, row + 1), rtol=0, atol=limit
-                ):
-                    return False
-        return True
+        return all(
+            self._agrees_on(example, row, limit)
+            for row in sorted({last * i // (PROBES - 1) for i in range(PROBES)})
+            for example in range(self.examples)
+        )
+
+    def _agrees_on(self, example: int, row: int, limit: float) -> bool:
+        keys, allowed = self.mask.cells(example, row, row + 1, self.device)
+        own = self._own_rows(example, row, row + 1, keys)
+        plain = self._plain_rows(example, range(self.heads), row, row + 1, keys, allowed)
+        return own.shape == plain.shape and torch.allclose(own, plain, rtol=0, atol=limit)
 
     def _looks_causal(self) -> bool:
         """Whether the given mask forbids every later key (seen at a few rows of all examples)."""
         if self.mask.given is None or self.queries < 2 or self.queries != self.keys:
             return False
-        return not any(
-            bool(self.allowed(example, row, row + 1)[:, row + 1 :].any())
-            for row in {0, self.queries // 2, self.queries - 2}
-            for example in range(self.examples)
-        )
+        for row in {0, self.queries // 2, self.queries - 2}:
+            later = slice(row + 1, self.keys)
+            for example in range(self.examples):
+                if bool(self.mask.allowed(example, row, row + 1, later, self.device).any()):
+                    return False
+        return True
 
 
 @dataclass
@@ -299,13 +229,15 @@ class TensorSource:
         rows = torch.arange(start, stop, device=self.device)[:, None]
         return rows - torch.arange(self.keys, device=self.device)[None, :]
 
-    def rows(self, example: int, heads: Sequence[int], start: int, stop: int) -> Tensor:
+    def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
         """See MapSource."""
         found = self.weights[example, :, start:stop]
-        return (found if len(heads) == self.heads else found[list(heads)]).float()
-
-    def allowed(self, example: int, start: int, stop: int) -> Tensor:
-        """See MapSource."""
+        weights = (found if len(heads) == self.heads else found[list(heads)]).float()
         offsets = self._offsets(start, stop)
         keys, nearest, farthest = self._mask
-        return (offsets >= nearest) & (offsets <= farthest) & keys[example]
+        allowed = (offsets >= nearest) & (offsets <= farthest) & keys[example]
+        return RowBlock(weights, allowed, start)
+
+    def width(self, example: int, start: int, stop: int) -> int:
+        """See MapSource."""
+        return self.keys

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from attnviz.attention.capture import Check
+from attnviz.attention.rows import RowBlock
 from attnviz.observe import crosscheck as module
 from attnviz.observe.crosscheck import compared, crosscheck, eager_maps, eager_twin, flat, matters
 from attnviz.observe.engine import Layer
@@ -46,8 +48,13 @@ def test_wrong_weights_fail(
     name: str, source: type, wrong: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Heads out of place, and rows that are no numbers."""
-    right = source.rows
-    monkeypatch.setattr(source, "rows", lambda *given: wrong(right(*given)))
+    right = source.block
+
+    def disturbed(*given: Any) -> RowBlock:
+        block = right(*given)
+        return replace(block, weights=wrong(block.weights))
+
+    monkeypatch.setattr(source, "block", disturbed)
     failed = [check.name for check in checks(name) if not check.ok]
     assert failed == ["equal to eager, padded"]
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from attnviz.errors import UsageError
 from attnviz.observe.plan import (
-    BLOCK_CELLS,
     KEEPS,
     Plan,
     Size,
-    block_rows,
     expected_sites,
     free_memory,
     human,
@@ -96,17 +93,6 @@ def test_the_default_is_a_quarter_of_what_is_free() -> None:
     budget = make_plan([], None).budget
     assert budget > 0
     assert budget == pytest.approx(free_memory() / 4, rel=0.5)
-
-
-@given(st.integers(1, 64), st.integers(1, 5000), st.integers(1, 5000))
-def test_blocks_hold_at_least_a_row_and_at_most_their_cells(
-    heads: int, queries: int, keys: int
-) -> None:
-    cells = BLOCK_CELLS["cpu"]
-    rows = block_rows(heads, queries, keys, torch.device("cpu"))
-    assert 1 <= rows <= queries
-    assert rows == 1 or heads * rows * keys <= cells
-    assert rows == queries or heads * (rows + 1) * keys > cells
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import create_block_mask
 
+from attnviz.observe.engine import spans
 from attnviz.observe.function_tap import scaled_dot_product
 from attnviz.observe.interface_tap import mask_of
-from attnviz.observe.source import FunctionSource, Mask, TensorSource
+from attnviz.observe.mask import Mask
+from attnviz.observe.plan import BLOCK_CELLS
+from attnviz.observe.source import FunctionSource, TensorSource
 
 CPU = torch.device("cpu")
 LOW = torch.finfo(torch.float32).min
@@ -24,8 +28,8 @@ def allowed(mask: Mask, example: int = 0, block: int = 3) -> Tensor:
     """bool (1 or heads, queries, keys), put together from blocks of rows."""
     rows = []
     for start in range(0, mask.queries, block):
-        part = mask.allowed(example, start, min(start + block, mask.queries), CPU)
-        rows.append(F.pad(part, (0, mask.keys - part.shape[-1])))
+        keys, part = mask.cells(example, start, min(start + block, mask.queries), CPU)
+        rows.append(F.pad(part, (keys.start, mask.keys - keys.stop)))
     return torch.cat(rows, dim=1)
 
 
@@ -46,8 +50,9 @@ def assembled(
     picked = list(range(maps.heads)) if heads is None else heads
     rows = []
     for start in range(0, maps.queries, block):
-        part = maps.rows(example, picked, start, min(start + block, maps.queries))
-        rows.append(F.pad(part, (0, maps.keys - part.shape[-1])))
+        part = maps.block(example, picked, start, min(start + block, maps.queries))
+        assert part.weights.shape[-1] == maps.width(example, start, part.stop)
+        rows.append(part.whole(maps.keys))
     return torch.cat(rows, dim=1)
 
 
@@ -148,7 +153,8 @@ def test_masks_of_every_shape(shape: tuple[int, ...], kind: str) -> None:
             assembled(maps, example=example), expected[example], atol=1e-6, rtol=0
         )
         full = free.expand(2, -1, 6, 6)[example]
-        assert torch.equal(maps.allowed(example, 2, 5), full.any(dim=0)[2:5])
+        block = maps.block(example, range(3), 2, 5)
+        assert torch.equal(block.allowed, full.any(dim=0)[2:5, block.keys])
 
 
 def test_flex_masks_are_asked_by_index() -> None:
@@ -276,7 +282,52 @@ def test_a_tensor_source_reads_its_mask_off_the_weights(dtype: torch.dtype) -> N
     weights = weights.softmax(-1).to(dtype)
     maps = TensorSource(weights)
     assert maps.causal
-    assert torch.equal(maps.allowed(0, 2, 7), inside[2:7])
-    assert torch.equal(maps.allowed(1, 0, 8)[:, 2], torch.zeros(8, dtype=torch.bool))
-    assert torch.equal(maps.rows(1, [2, 0], 1, 4), weights[1, [2, 0], 1:4].float())
+    assert torch.equal(maps.block(0, range(3), 2, 7).allowed, inside[2:7])
+    padded = maps.block(1, range(3), 0, 8).allowed[:, 2]
+    assert torch.equal(padded, torch.zeros(8, dtype=torch.bool))
+    assert torch.equal(maps.block(1, [2, 0], 1, 4).weights, weights[1, [2, 0], 1:4].float())
     assert not TensorSource(torch.full((1, 1, 4, 4), 0.25)).causal
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    queries=st.integers(1, 300),
+    heads=st.integers(1, 9),
+    window=st.integers(1, 300),
+    kind=st.sampled_from(["causal", "window", "given", "none"]),
+)
+def test_blocks_hold_every_row_once_and_few_enough_cells(
+    queries: int, heads: int, window: int, kind: str
+) -> None:
+    q, k, v = qkv(heads, heads, queries, queries)
+    back = torch.arange(queries)[:, None] - torch.arange(queries)
+    masks = {
+        "causal": Mask(None, queries, queries, causal=True),
+        "window": Mask(None, queries, queries, causal=True, window=window),
+        "given": Mask(((back >= 0) & (back < window))[None, None], queries, queries, causal=False),
+        "none": Mask(None, queries, queries, causal=False),
+    }
+    maps = source(q, k, v, masks[kind])
+    with patch.dict(BLOCK_CELLS, cpu=3000):
+        found = spans(maps, 0, heads)
+    assert [row for start, stop in found for row in range(start, stop)] == [*range(queries)]
+    for start, stop in found:
+        block = maps.block(0, range(heads), start, stop)
+        assert stop - start == 1 or block.weights.numel() <= 3000
+        if kind in ("window", "given"):
+            assert block.weights.shape[-1] <= stop - start + window - 1
+
+
+@pytest.mark.parametrize("padded", [0, 3])
+def test_a_window_leaves_out_the_keys_before_it(padded: int) -> None:
+    """But for rows that may look nowhere: their weights are spread over every key."""
+    q, k, v = qkv(4, 2, 40, 40)
+    back = torch.arange(40)[:, None] - torch.arange(40)
+    given_mask = (back >= 0) & (back < 5) & (torch.arange(40) >= padded)
+    maps = source(q, k, v, Mask(given_mask[None, None], 40, 40, causal=False))
+    assert maps.plain
+    assert maps.block(0, range(4), 20, 24).keys == slice(16, 24)
+    assert maps.block(0, range(4), 0, 3).keys == slice(0, 40 if padded else 3)
+    scores = (q @ k.repeat_interleave(2, 1).transpose(2, 3) / 8**0.5)[0]
+    expected = scores.masked_fill(~given_mask, LOW).softmax(-1)
+    torch.testing.assert_close(assembled(maps, block=7), expected, atol=1e-6, rtol=0)
