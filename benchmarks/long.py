@@ -2,23 +2,26 @@
 
 python benchmarks/long.py                            prints every row; those of a GPU where one is
 python benchmarks/long.py SHAPE TOKENS plain|all     one run, for its seconds and peak memory
+
+The tables of `one_head.py` and `page.py` are part of it. The last table sums up.
 """
 
 from __future__ import annotations
 
-import resource
-import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import torch
+from side_by_side import machine, run_of
 from transformers import LlamaConfig, LlamaModel, MistralConfig, MistralModel
 
 import attnviz
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from side_by_side import Figures
 
 SMALL = {
     "vocab_size": 1000,
@@ -63,21 +66,16 @@ def once(shape: str, tokens: int, way: str) -> float:
     return time.perf_counter() - start
 
 
-def fresh(shape: str, tokens: int, way: str) -> tuple[float, float]:
-    """Seconds and peak MiB of one run in a fresh interpreter (Linux)."""
-    command = [sys.executable, __file__, shape, str(tokens), way]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    seconds, peak = done.stdout.split()
-    return float(seconds), float(peak)
-
-
-def long_rows(shape: str, lengths: tuple[int, ...]) -> None:
-    """A row per length: seconds and peak memory, plain and observed."""
+def long_rows(shape: str, lengths: tuple[int, ...]) -> dict[int, float]:
+    """A row per length: seconds and peak memory, plain and observed. Gives back the MiB between."""
+    extra = {}
     for tokens in lengths:
-        plain, all_ = fresh(shape, tokens, "plain"), fresh(shape, tokens, "all")
-        ratio, extra = all_[0] / plain[0], all_[1] - plain[1]
-        print(f"| {shape}, {tokens:,} | {plain[0]:.1f} | {all_[0]:.1f} | {ratio:.2f} "
-              f"| {plain[1]:.0f} | {extra:.0f} |", flush=True)  # fmt: skip
+        runs = {way: run_of(__file__, shape, str(tokens), way) for way in ("plain", "all")}
+        (plain, least), (observed, most) = ((took[0], peak / 2**20) for took, peak in runs.values())
+        extra[tokens] = most - least
+        print(f"| {shape}, {tokens:,} | {plain:.1f} | {observed:.1f} | {observed / plain:.2f} "
+              f"| {least:.0f} | {most - least:.0f} |", flush=True)  # fmt: skip
+    return extra
 
 
 def gpu_rows() -> None:
@@ -115,21 +113,42 @@ def timed(call: Callable[[], object]) -> float:
     return seconds
 
 
+def summary(
+    times: dict[str, Figures], peaks: dict[str, int], extra: dict[int, float]
+) -> list[tuple[str, float, str, str]]:
+    """What was measured, with what must be reached and what is aimed at."""
+    plain, one, scored, eager = (times[name].median for name in ("plain", "one", "scored", "eager"))
+    memory = (peaks["scored"] - peaks["plain"]) / (peaks["eager"] - peaks["plain"])
+    growth = extra[16384] / max(1, extra[4096])
+    return [
+        ("2,048 tokens: one head, time ÷ plain", one / plain, "1.10", "1.03"),
+        ("2,048 tokens: all heads, time ÷ plain", scored / plain, "1.7", "1.4"),
+        ("the same, extra memory ÷ that of eager", memory, "0.125", "0.033"),
+        ("the same, time ÷ eager", scored / eager, "0.6", "0.5"),
+        ("growth of extra memory, 4,096 to 16,384 tokens", growth, "4.5", "4"),
+        ("32,768 tokens: extra memory in GiB", extra[32768] / 1024, "6", "3"),
+    ]
+
+
 def main() -> None:
     """Print every row, or do one run."""
     if len(sys.argv) > 1:
-        seconds = once(sys.argv[1], int(sys.argv[2]), sys.argv[3])
-        print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(once(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
         return
-    from one_head import main as rows_at_2048
+    import one_head
+    import page
 
-    sys.argv = sys.argv[:1]
-    rows_at_2048()
+    print(machine(), "\n")
+    times, peaks = one_head.measured()
     print("\n| shape, tokens | plain s | all s | ÷ plain | plain peak MiB | extra MiB |")
     print("|---|---|---|---|---|---|")
-    long_rows("llama", (4096, 16384, 32768))
-    long_rows("mistral", (16384,))
+    extra = long_rows("llama", (4096, 8192, 16384, 32768))
+    long_rows("mistral", (8192, 16384))
     gpu_rows()
+    page.measured()
+    print("\n| | measured | must | aim |\n|---|---|---|---|")
+    for work, value, must, aim in summary(times, peaks, extra):
+        print(f"| {work} | {value:.3f} | {must} | {aim} |")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import torch
-from side_by_side import calls, machine, peak_of, table
+from side_by_side import Figures, calls, machine, peak_of, table
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import attnviz
@@ -62,12 +62,8 @@ def ways(names: tuple[str, ...]) -> dict[str, Callable[[], object]]:
     return {name: every[name] for name in names}
 
 
-def main() -> None:
-    """Print the table, or do one run."""
-    if len(sys.argv) > 1:
-        ways((sys.argv[1],))[sys.argv[1]]()
-        return
-    print(machine(), "\n")
+def measured() -> tuple[dict[str, Figures], dict[str, int]]:
+    """The times, and the peak memory in bytes, of every way; prints them as tables."""
     names = ("plain", "one", "scored", "all", "eager")
     found = calls(ways(names), 5)
     print(table("GPT-2 12 × 12, 2,048 tokens", found, "plain"), "\n")
@@ -75,6 +71,16 @@ def main() -> None:
     print("| | peak MiB | ÷ plain |\n|---|---|---|")
     for name, peak in peaks.items():
         print(f"| {name} | {peak / 2**20:.0f} | {peak / peaks['plain']:.2f} |")
+    return found, peaks
+
+
+def main() -> None:
+    """Print the tables, or do one run."""
+    if len(sys.argv) > 1:
+        ways((sys.argv[1],))[sys.argv[1]]()
+        return
+    print(machine(), "\n")
+    measured()
 
 
 if __name__ == "__main__":

@@ -56,6 +56,11 @@ def calls(rivals: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, 
 
 def peak_of(script: str, *arguments: str) -> int:
     """The peak resident memory of a fresh interpreter that runs the script, in bytes (Linux)."""
+    return run_of(script, *arguments)[1]
+
+
+def run_of(script: str, *arguments: str) -> tuple[list[float], int]:
+    """The numbers that a run of the script prints in its last line, and its peak (see above)."""
     code = (
         "import os, runpy, sys; sys.argv = sys.argv[1:]; "
         "sys.path.insert(0, os.path.dirname(sys.argv[0])); "
@@ -65,7 +70,8 @@ def peak_of(script: str, *arguments: str) -> int:
     )
     command = [sys.executable, "-c", code, script, *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return int(done.stdout.splitlines()[-1]) * 1024
+    *printed, peak = done.stdout.splitlines()
+    return [float(number) for number in printed[-1].split()] if printed else [], int(peak) * 1024
 
 
 def table(title: str, found: Mapping[str, Figures], base: str) -> str:

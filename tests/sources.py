@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
+from torch import Tensor
 
 from attnviz.attention.axis import Axis
 from attnviz.attention.rows import Observer, RowBlock, Site
@@ -92,3 +96,16 @@ def random_maps(heads: int, size: int, seed: int, *, causal: bool = False) -> np
         scores[:, np.triu_indices(size, 1)[0], np.triu_indices(size, 1)[1]] = -np.inf
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     return weights / weights.sum(-1, keepdims=True)
+
+
+def changed_blocks(
+    monkeypatch: pytest.MonkeyPatch, source: type, change: Callable[[RowBlock], dict[str, Tensor]]
+) -> None:
+    """Every block of this kind of source gets other weights, or another mask."""
+    right = source.block
+
+    def block(*given: Any) -> RowBlock:
+        found = right(*given)
+        return replace(found, **change(found))
+
+    monkeypatch.setattr(source, "block", block)

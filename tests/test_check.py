@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
 
 from attnviz.attention.capture import Check
-from attnviz.attention.rows import RowBlock
 from attnviz.check import check_model, paddings
 from attnviz.inputs.encode import ModelInputs
 from attnviz.models.load import wrap
 from attnviz.observe.source import FunctionSource
 from tests.observe.runs import ids
+from tests.sources import changed_blocks
 from tests.zoo.oracle import inputs
 from tests.zoo.shrink import build
 
@@ -42,13 +40,7 @@ def test_check_proves_every_kind_of_model(
 
 
 def test_check_finds_wrong_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = FunctionSource.block
-
-    def turned(*given: Any) -> RowBlock:
-        block = right(*given)
-        return replace(block, weights=block.weights.flip(0))
-
-    monkeypatch.setattr(FunctionSource, "block", turned)
+    changed_blocks(monkeypatch, FunctionSource, lambda block: {"weights": block.weights.flip(0)})
     failed = [check.name for check in proved("llama", monkeypatch) if not check.ok]
     assert failed == [f"equal to eager, {p}" for p in ("no padding", "padded right", "padded left")]
 

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 import attnviz
 from attnviz import run as module
 from attnviz.attention.capture import Capture
+from attnviz.attention.rows import RowBlock
 from attnviz.attention.selection import Selection
 from attnviz.errors import (
     AttnvizError,
@@ -28,6 +29,7 @@ from attnviz.models.load import wrap
 from attnviz.observe.checks import IGNORES_PADDING
 from attnviz.observe.source import FunctionSource, TensorSource
 from tests.observe.runs import ids
+from tests.sources import changed_blocks
 from tests.zoo.shrink import build
 
 
@@ -259,22 +261,19 @@ def test_embeddings_have_slots() -> None:
 def test_a_capture_that_cannot_be_trusted_is_an_error(
     name: str, source: type, factor: float, check: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right = source.rows
-    monkeypatch.setattr(source, "rows", lambda *given: right(*given) * factor)
+    changed_blocks(monkeypatch, source, lambda block: {"weights": block.weights * factor})
     with pytest.raises(CaptureError, match=f"cannot be trusted: .*{check}") as caught:
         captured(name)
     assert "attnviz check" in caught.value.hint
 
 
 def test_weight_on_masked_keys_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = FunctionSource.allowed
+    def fewer(block: RowBlock) -> dict[str, Tensor]:
+        allowed = block.allowed.clone()
+        allowed[:, 0] = False
+        return {"allowed": allowed}
 
-    def fewer(*given: Any) -> Tensor:
-        found = right(*given).clone()
-        found[:, 0] = False
-        return found
-
-    monkeypatch.setattr(FunctionSource, "allowed", fewer)
+    changed_blocks(monkeypatch, FunctionSource, fewer)
     with pytest.raises(CaptureError, match="masked keys get nothing"):
         captured("bert")
 

@@ -112,8 +112,10 @@ class _Pooled:
     """Sums the rows of a bin as they come, and then the columns of that sum, once."""
 
     def __init__(self, site: Site, side: int, device: torch.device) -> None:
-        self.rows, columns = bins(site.queries, side, device), bins(site.keys, side, device)
-        height, width = int(self.rows.max()) + 1, int(columns.max()) + 1
+        rows, columns = bins(site.queries, side, device), bins(site.keys, side, device)
+        self.rows: list[int] = rows.tolist()
+        self.counts = torch.bincount(rows[rows >= 0], minlength=1)
+        height, width = len(self.counts), int(columns.max()) + 1
         self.real_keys, self.columns = columns >= 0, columns.clamp_min(0)
         self.sums = torch.zeros(len(site.heads), height, width, device=device)
         self.sum = torch.zeros(len(site.heads), len(columns), device=device)
@@ -122,7 +124,7 @@ class _Pooled:
     def update(self, block: RowBlock, step: int) -> None:
         weights = block.weights if block.finite else block.weights.nan_to_num()
         at = 0
-        for own, rows in groupby(self.rows[block.start : block.stop].tolist()):
+        for own, rows in groupby(self.rows[block.start : block.stop]):
             start, at = at, at + len([*rows])
             if own < 0:
                 continue
@@ -141,8 +143,7 @@ class _Pooled:
 
     def result(self) -> Mapping[str, Tensor]:
         self._close()
-        counts = torch.bincount(self.rows[self.rows >= 0], minlength=self.sums.shape[1])
-        return {"pooled": self.sums / counts.clamp_min(1)[None, :, None]}
+        return {"pooled": self.sums / self.counts.clamp_min(1)[None, :, None]}
 
 
 def bins(axis: Axis, side: int, device: torch.device) -> Tensor:

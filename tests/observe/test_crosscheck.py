@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,13 +9,13 @@ import torch
 from torch import Tensor
 
 from attnviz.attention.capture import Check
-from attnviz.attention.rows import RowBlock
 from attnviz.observe import crosscheck as module
 from attnviz.observe.crosscheck import compared, crosscheck, eager_maps, eager_twin, flat, matters
 from attnviz.observe.engine import Layer
 from attnviz.observe.flatten import even
 from attnviz.observe.source import FunctionSource, TensorSource
 from tests.observe.runs import axes, seen_by
+from tests.sources import changed_blocks
 from tests.zoo.oracle import Padding, inputs
 from tests.zoo.shrink import build, quiet
 
@@ -48,13 +47,7 @@ def test_wrong_weights_fail(
     name: str, source: type, wrong: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Heads out of place, and rows that are no numbers."""
-    right = source.block
-
-    def disturbed(*given: Any) -> RowBlock:
-        block = right(*given)
-        return replace(block, weights=wrong(block.weights))
-
-    monkeypatch.setattr(source, "block", disturbed)
+    changed_blocks(monkeypatch, source, lambda block: {"weights": wrong(block.weights)})
     failed = [check.name for check in checks(name) if not check.ok]
     assert failed == ["equal to eager, padded"]
 
