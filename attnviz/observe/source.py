@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from attnviz.observe.lazy_mask import LazyMask
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -120,7 +122,10 @@ class Mask:
         if given.ndim == 2:
             padding: Tensor = given[example, None, None, :width]
             return padding.bool()
-        one: Tensor = given[min(example, given.shape[0] - 1)]
+        example = min(example, given.shape[0] - 1)
+        if isinstance(given, LazyMask):
+            return given.rows(start, stop, example)[0, ..., :width]
+        one: Tensor = given[example]
         if one.ndim == 2:
             one = one[None]
         if one.shape[-2] > 1:
