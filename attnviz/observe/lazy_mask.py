@@ -124,7 +124,7 @@ def lazily(
 
     @functools.wraps(make)
     def mask(*args: Any, **asked: Any) -> Tensor | None:
-        if args or not observing() or not is_long(asked):
+        if torch.compiler.is_compiling() or args or not observing() or not is_long(asked):
             return make(*args, **asked)
         # The lengths and the padding decide whether there is a mask at all.
         blank = make(**asked | {"mask_function": everywhere, "use_vmap": False})
@@ -135,7 +135,7 @@ def lazily(
 
 def is_long(asked: Mapping[str, Any]) -> bool:
     """Whether a mask for SDPA on a CPU is asked for, of a size that should not be in memory."""
-    if not asked.keys() >= NEEDED or torch.compiler.is_compiling():
+    if not asked.keys() >= NEEDED:
         return False
     cells = asked["batch_size"] * asked["q_length"] * asked["kv_length"]
     fused = getattr(asked.get("config"), "_attn_implementation", None) == "sdpa"
