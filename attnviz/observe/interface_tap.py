@@ -2,7 +2,8 @@
 
 `AttentionInterface.get_interface(implementation, default)` is asked at every call; `default` is
 the model's own eager function. The one method is wrapped once and passes everything through
-unless the current context has an active tap.
+unless the current context has an active tap. So is the mask function for SDPA: under a tap, long
+masks are lazy.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from attnviz.observe.lazy_mask import lazily
 from attnviz.observe.mask import Mask
 from attnviz.observe.source import FunctionSource
 
@@ -65,7 +67,12 @@ def interface_tap(watcher: Watcher) -> Iterator[None]:
 
 @functools.cache
 def _install() -> None:
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
     from transformers.modeling_utils import AttentionInterface
+
+    if ALL_MASK_ATTENTION_FUNCTIONS["sdpa"] is sdpa_mask:  # of another we do not know what it does
+        lazy = lazily(sdpa_mask, lambda: _active.get() is not None)
+        ALL_MASK_ATTENTION_FUNCTIONS.register("sdpa", lazy)
 
     original = AttentionInterface.get_interface
 

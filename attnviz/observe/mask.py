@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from attnviz.observe.lazy_mask import LazyMask
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -109,7 +111,10 @@ class Mask:
         if given.ndim == 2:
             padding: Tensor = given[example, None, None, keys]
             return padding.bool()
-        one: Tensor = given[min(example, given.shape[0] - 1)]
+        example = min(example, given.shape[0] - 1)
+        if isinstance(given, LazyMask):
+            return given.rows(start, stop, example)[0, ..., keys]
+        one: Tensor = given[example]
         if one.ndim == 2:
             one = one[None]
         if one.shape[-2] > 1:
