@@ -61,8 +61,8 @@ class _SelfCheck:
         barred = (block.every.of_keys < len(rows)).nonzero()  # of causal maps the last few keys
         if len(barred):
             part = slice(int(barred[0]), int(barred[-1]) + 1)
-            outside = weights[..., part].masked_fill(block.allowed[rows, part], 0).amax()
-            self.forbidden = torch.maximum(self.forbidden, outside)
+            closed = (~block.allowed[rows, part]).float()
+            self.forbidden = torch.maximum(self.forbidden, (weights[..., part] * closed).amax())
         keys = self.keys[block.keys]
         if not bool(keys.all()):
             self.padded = torch.maximum(self.padded, weights[..., ~keys].amax())

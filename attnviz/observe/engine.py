@@ -327,14 +327,19 @@ def spans(maps: MapSource, example: int, heads: int) -> list[tuple[int, int]]:
     start = 0
     while start < maps.queries:
         rows = max(1, cells // maps.keys)
-        while start + rows < maps.queries:
-            stop = min(start + 2 * rows, maps.queries)
-            if (stop - start) * maps.width(example, start, stop) > cells:
-                break
+        while start + rows < maps.queries and twice_fits(maps, example, start, rows, cells):
             rows *= 2
         found.append((start, min(start + rows, maps.queries)))
         start = found[-1][1]
     return found
+
+
+def twice_fits(maps: MapSource, example: int, start: int, rows: int, cells: int) -> bool:
+    """Whether a block of twice as many rows has no more than these cells."""
+    return all(
+        2 * rows * maps.width(example, start, min(start + more, maps.queries)) <= cells
+        for more in (rows, 2 * rows)  # most do not fit with the keys of half their rows
+    )
 
 
 def observe(

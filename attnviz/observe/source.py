@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from attnviz.attention.rows import RowBlock
-from attnviz.observe.mask import lowest
+from attnviz.observe.mask import bars, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,8 +89,7 @@ class FunctionSource:
         else:
             weights = self._own_rows(example, start, stop, keys)
             weights = weights if len(heads) == self.heads else weights[list(heads)]
-        some = allowed[0] if len(allowed) == 1 else allowed.any(dim=0)
-        return RowBlock(weights, some, start, keys.start)
+        return RowBlock(weights, some(allowed, 0), start, keys.start)
 
     def width(self, example: int, start: int, stop: int) -> int:
         """See MapSource."""
@@ -146,14 +145,12 @@ class FunctionSource:
             scores = scaled(query[index], key[index // group], self.scale)
         if self.mask.triangle:
             late = slice(max(0, start + self.mask.shift), None)  # no row looks beyond its own key
-            scores[..., late].masked_fill_(~allowed[..., late], lowest(scores.dtype))
-        elif self.mask.biased:
-            bias = self.mask.additive(example, start, stop, keys, query)
-            assert bias is not None
-            scores += bias if len(bias) == 1 else bias[list(heads)]
-        elif not bool(allowed.all()):
-            own = allowed if len(allowed) == 1 else allowed[list(heads)]
-            scores.masked_fill_(~own, lowest(scores.dtype))
+            scores[..., late] += bars(allowed[..., late], scores.dtype)
+        elif not self.mask.open:
+            added = self.mask.bias(example, start, stop, keys)
+            if added is None:
+                added = bars(allowed, scores.dtype)
+            scores += added if len(added) == 1 else added[list(heads)]
         return torch.softmax(scores.float(), dim=-1)
 
     def _agrees(self) -> bool:
