@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from attnviz.attention.rows import RowBlock
@@ -17,3 +18,26 @@ def test_column_sums_are_those_of_the_rows() -> None:
             torch.testing.assert_close(block.column_sums(rows), weights[:, rows].sum(dim=1))
     rows = torch.tensor(masks[1])
     assert block.column_sums(rows) is block.column_sums(rows.clone())
+
+
+def test_a_block_knows_where_its_keys_are() -> None:
+    weights = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    allowed = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]]).bool()
+    block = RowBlock(weights, allowed, start=6, first=5)
+    assert (block.stop, block.keys) == (9, slice(5, 9))
+    whole = block.whole(11)
+    assert torch.equal(whole[..., 5:9], weights)
+    assert float(whole.sum()) == pytest.approx(float(weights.sum()))
+
+
+def test_cells_are_counted_by_row_and_by_key() -> None:
+    allowed = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 0], [0, 1, 1, 1]]).bool()
+    block = RowBlock(torch.rand(2, 3, 4), allowed, start=6, first=5)
+    rows, keys = torch.ones(3, dtype=torch.bool), torch.ones(11, dtype=torch.bool)
+    assert block.of(rows, keys) is block.every
+    assert block.every.of_rows.tolist() == [2, 3, 3]
+    assert block.every.of_keys.tolist() == [2, 3, 2, 1]
+    rows[1], keys[6] = False, False
+    some = block.of(rows, keys)
+    assert some.of_rows.tolist() == [1, 0, 2]
+    assert some.of_keys.tolist() == [1, 0, 1, 1]

@@ -92,9 +92,11 @@ def test_cross_stacks_have_no_slashes() -> None:
     assert not np.isnan(found["score.vertical"]).any()
 
 
-@pytest.mark.parametrize(("rows", "width"), [(1, 1), (1, 5), (4, 1), (3, 7), (7, 3)])
+@pytest.mark.parametrize(
+    ("rows", "width"), [(1, 1), (1, 5), (4, 1), (3, 4), (3, 5), (3, 7), (7, 3), (4, 40)]
+)
 def test_sums_of_diagonals(rows: int, width: int) -> None:
-    maps = torch.rand(2, rows, width)
+    maps = torch.rand(2, width, rows).transpose(1, 2)
     found = diagonal_sums(maps)
     expected = [maps.diagonal(d, 1, 2).sum(dim=1) for d in range(1 - rows, width)]
     torch.testing.assert_close(found, torch.stack(expected, dim=1))

@@ -8,9 +8,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attnviz.attention.rows import RowBlock
+from attnviz.metrics.scores import Content, Masses
 from attnviz.observe import plan
-from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, bins
-from tests.sources import causal_uniform, observed, random_maps, tokens, uniform
+from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, bins, heaviest
+from tests.sources import (
+    ArraySource,
+    causal_uniform,
+    changed_blocks,
+    observed,
+    random_maps,
+    tokens,
+    uniform,
+)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 7, 100])
@@ -94,9 +104,35 @@ def test_the_heaviest_keys(
     np.testing.assert_allclose(picked[real], kept["top_weights"][real], atol=1e-7)
 
 
-def test_passes_are_served_to_those_that_need_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    from attnviz.metrics.scores import Content, Masses
+@pytest.mark.parametrize("count", [1, 3, 8])
+@pytest.mark.parametrize("width", [40, 511, 512, 1543, 4096, 5003])
+def test_the_heaviest_of_long_rows_are_found_by_strands(count: int, width: int) -> None:
+    rows = torch.rand(2, 3, width, generator=torch.Generator().manual_seed(width))
+    rows[0, 0, -1] = 2  # beyond the last whole strand
+    weights, places = heaviest(rows, count)
+    assert torch.equal(weights, rows.topk(count).values)
+    assert torch.equal(rows.gather(-1, places), weights)
 
+
+@pytest.mark.parametrize("held", [0, 2**20])
+def test_blocks_are_held_between_passes_only_where_all_of_them_may_be(
+    held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 60)
+    monkeypatch.setattr("attnviz.observe.engine.HELD_CELLS", held)
+    made: list[int] = []
+
+    def count(block: RowBlock) -> dict[str, torch.Tensor]:
+        made.append(block.start)
+        return {}
+
+    changed_blocks(monkeypatch, ArraySource, count)
+    observed(random_maps(2, 10, seed=1), [Content()])
+    starts = [0, 3, 6, 9]
+    assert made == starts * (1 if held else 2)
+
+
+def test_passes_are_served_to_those_that_need_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 40)
     maps = random_maps(2, 10, seed=1)
     together = observed(maps, [Masses(), Content(), WholeMaps(), TopKeys(2)])
