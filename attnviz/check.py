@@ -16,6 +16,7 @@ from attnviz.observe.engine import observe
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from attnviz.inputs.encode import ModelInputs
     from attnviz.models.load import LoadedModel
 
 PADDED = 3  # tokens that padding replaces in the second example
@@ -23,9 +24,7 @@ PADDED = 3  # tokens that padding replaces in the second example
 
 def check_model(loaded: LoadedModel, text: str, target: str | None = None) -> list[Check]:
     """The self-checks, the comparison with eager for every padding, and whether weights matter."""
-    if target is None and loaded.model.config.is_encoder_decoder:
-        target = text
-    tensors = encode(loaded, text, target=target).tensors
+    tensors = read(loaded, text, target).tensors
     checks: list[Check] = []
     for what, padded in paddings(tensors):
         inputs = from_tensors(loaded.model, padded)
@@ -38,6 +37,22 @@ def check_model(loaded: LoadedModel, text: str, target: str | None = None) -> li
         checks += crosscheck(loaded.model, padded, inputs.sources, inputs.targets, what)
     inputs = from_tensors(loaded.model, tensors)
     return checks + matters(loaded.model, tensors, inputs.sources, inputs.targets)
+
+
+def read(loaded: LoadedModel, text: str, target: str | None) -> ModelInputs:
+    """The text as it is checked: a decoder reads it too, where it has no target."""
+    if target is None and loaded.model.config.is_encoder_decoder:
+        target = text
+    return encode(loaded, text, target=target)
+
+
+def effort(tensors: dict[str, Any], layers: int) -> tuple[int, int]:
+    """How often the checks read this text, and how many sets of all its maps they hold at once.
+
+    Every padding of one or two examples is run observed, plain and eager, with both maps kept.
+    """
+    examples = [len(next(iter(padded.values()))) for _, padded in paddings(tensors)]
+    return 1 + 3 * sum(examples) + 2 + layers, 2 * max(examples)
 
 
 def paddings(tensors: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

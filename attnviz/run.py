@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from attnviz.attention.capture import Check, ModelFacts
+    from attnviz.attention.axis import Axis
+    from attnviz.attention.capture import AttentionStack, Check, ModelFacts
     from attnviz.attention.rows import Observer, Site
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.load import LoadedModel
@@ -108,10 +109,7 @@ def run(
     keeper = Keeper(planned(loaded, inputs, selection, memory), selection)
     seen = guarded(loaded, inputs, wants, keeper)
     validate(seen, selection, loaded.facts.name)
-    found = [seen.stacks(example) for example in range(len(inputs.sources))]
-    if not all(found):
-        why = "; ".join(seen.notes) or (GIVE_TARGET if inputs.encoder_only else "")
-        raise CaptureError(f"no attention map of {loaded.facts.name} can be shown", why)
+    found = stacks_of(seen, inputs, loaded.facts.name)
     checks = verdicts(stack for stacks in found for stack in stacks.values())
     require_trust(checks, loaded.facts.name)
     notes = (*loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)
@@ -130,6 +128,15 @@ def run(
         )
         for example, (stacks, text) in enumerate(zip(found, texts, strict=True))
     ]
+
+
+def stacks_of(seen: Observation, inputs: ModelInputs, name: str) -> list[dict[str, AttentionStack]]:
+    """The stacks of every example. Raises CaptureError where nothing was kept of one."""
+    found = [seen.stacks(example) for example in range(len(inputs.sources))]
+    if not all(found):
+        why = "; ".join(seen.notes) or (GIVE_TARGET if inputs.encoder_only else "")
+        raise CaptureError(f"no attention map of {name} can be shown", why)
+    return found
 
 
 def require_trust(checks: Iterable[Check], name: str) -> None:
@@ -225,16 +232,23 @@ def windows_of(inputs: ModelInputs, selection: Selection) -> dict[str, tuple[int
 
     Raises SelectionError where they name none.
     """
+    role, pairs = shown_axes(inputs, selection)
+    found = [window for one in pairs if (window := selection.window(*one)) is not None]
+    if not found:
+        return {}
+    return {role: (max(len(rows) for rows, _ in found), max(len(keys) for _, keys in found))}
+
+
+def shown_axes(
+    inputs: ModelInputs, selection: Selection
+) -> tuple[str, tuple[tuple[Axis, Axis], ...]]:
+    """The stack that is shown, and (queries, keys) there of every example, where they are known."""
     paired = inputs.targets is not None and not inputs.encoder_only
     targets = inputs.targets if inputs.targets is not None else inputs.sources
     sides = {"self": (inputs.sources, inputs.sources), "encoder": (inputs.sources, inputs.sources),
              "decoder": (targets, targets), "cross": (targets, inputs.sources)}  # fmt: skip
     role = selection.stack or ("cross" if paired else "encoder" if inputs.targets else "self")
-    pairs = zip(*sides[role], strict=True) if role in sides else ()
-    found = [window for one in pairs if (window := selection.window(*one)) is not None]
-    if not found:
-        return {}
-    return {role: (max(len(rows) for rows, _ in found), max(len(keys) for _, keys in found))}
+    return role, tuple(zip(*sides[role], strict=True)) if role in sides else ()
 
 
 def wanted(inputs: ModelInputs, selection: Selection) -> Wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -16,8 +16,12 @@ from attnviz.models.samples import PREFIX
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
+    from attnviz.inputs.encode import ModelInputs
     from attnviz.inputs.text import Text
     from attnviz.models.load import LoadedModel
+    from attnviz.observe.plan import Plan
+
+    Foresee = Callable[[LoadedModel, ModelInputs, Selection, str | None], Plan]
 
 
 @dataclass(frozen=True)
@@ -120,11 +124,13 @@ def captures(
     truncate: bool,
     also: Source | None = None,
     batch_size: int = 1,
+    foresee: Foresee | None = None,
 ) -> Iterator[Capture]:
     """The capture of every text, with the model loaded once; or the one that was saved.
 
     The texts of `also` follow those of the source. So many texts are run at once, filled up on the
-    right, where no earlier token sees it; each capture is that of its text alone.
+    right, where no earlier token sees it; each capture is that of its text alone. What `foresee`
+    (or the plan itself) refuses of any text is refused before the first is run.
     """
     if source.saved is not None:
         yield open_saved(source.saved, request.name)
@@ -134,21 +140,26 @@ def captures(
     texts = [*source.read(), *(also.read() if also is not None else ())]
     loaded = request.load(talk)
     from attnviz.attention.unpadded import unpadded
+    from attnviz.forecast import foreseen
     from attnviz.inputs.encode import encode_batch
     from attnviz.run import run
 
-    done = 0
+    prepared: list[tuple[list[ModelInputs], ModelInputs]] = []
     for batch in batches(texts, batch_size):
         alone = [encode_batch(loaded, [text], bos=bos, truncate=truncate) for text in batch]
         inputs = alone[0]
         if len(batch) > 1:
             together = encode_batch(loaded, batch, bos=bos, truncate=truncate, side="right")
             inputs = replace(together, notes=())
-        done += len(batch)
+        (foresee or foreseen)(loaded, inputs, selection, memory)
+        prepared.append((alone, inputs))
+    done = 0
+    for alone, inputs in prepared:
+        done += len(alone)
         which = f"text {done:,} of {len(texts):,}, " if len(texts) > 1 else ""
         with talk.progress(f"run {which}{len(inputs.sources[0]):,} tokens"):
             found = run(loaded, inputs, selection, memory)
-        if len(batch) > 1:
+        if len(alone) > 1:
             found = [
                 replace(unpadded(capture), notes=(*own.notes, *capture.notes))
                 for own, capture in zip(alone, found, strict=True)
