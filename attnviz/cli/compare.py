@@ -119,7 +119,7 @@ def compare(
       attnviz compare "The cat sat." -m gpt2 --with-dtype bfloat16
     """
     from attnviz.attention.selection import Selection
-    from attnviz.cli.comparing import Comparing
+    from attnviz.cli.comparing import Comparing, whole
 
     selection = Selection.parse(layer=layer, head=head, stack=stack)
     talk = Talk(quiet)
@@ -157,14 +157,14 @@ def compare(
         observed = selection
     other = None if with_ is None else second(with_, source)
     if plan:
-        planning = Planning(observed, talk, memory, bos, truncate, form)
+        planning = Planning(observed, talk, memory, bos, truncate, form, whole)
         planning([source] if other is None else [source, other], request)
         if changed != request:
             planning([source], changed)
         return
 
     def runs(source: Source, request: LoadRequest, also: Source | None = None) -> Iterator[Capture]:
-        return captures(source, request, observed, talk, memory, bos, truncate, also)
+        return captures(source, request, observed, talk, memory, bos, truncate, also, foresee=whole)
 
     comparing = Comparing(selection, layers, view, top, words, form, width, color, ascii_, talk)
     if not given:
@@ -177,11 +177,11 @@ def compare(
         one, two = runs(source, request, also=other)
         comparing.captures(one, two, "texts", template)
     else:
-        one, two = chain.from_iterable(
-            runs(text, replace(request, name=None if text.saved else model))
-            for text in (source, other)
-        )
-        comparing.captures(one, two, "texts", template)
+        sides: dict[Source, Capture] = {}
+        for side in sorted((source, other), key=lambda side: side.saved is None):
+            [sides[side]] = runs(side, replace(request, name=None if side.saved else model))
+            comparing.check(sides[side])  # a saved one before the model is loaded
+        comparing.captures(sides[source], sides[other], "texts", template)
 
 
 def second(text: str, first: Source) -> Source:
