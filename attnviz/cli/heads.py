@@ -14,7 +14,7 @@ from attnviz.cli.planning import Planning
 from attnviz.cli.ranking import Ranking
 from attnviz.cli.scores import listing
 from attnviz.cli.show import check_output, chosen_form
-from attnviz.cli.source import LoadRequest, Source, captures, probed
+from attnviz.cli.source import LoadRequest, Source, captures, one_token_each, probed
 from attnviz.cli.template import STDOUT, Template
 from attnviz.errors import UsageError
 from attnviz.metrics.about import SCORES
@@ -108,14 +108,15 @@ def heads(
         model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
     )
     if plan:
-        planning = Planning(selection, talk, memory, bos, truncate, form)
+        planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each)
         planning([source], request) if probe is None else planning.probe(request)
         return
     ranking = Ranking(selection, sort, kind, top, view, form, width, color, ascii_)
     if probe is None:
         found = captures(
-            source, request, selection, talk, memory, bos, truncate, batch_size=batch_size
-        )
+            source, request, selection, talk, memory, bos, truncate, None, batch_size,
+            one_token_each,
+        )  # fmt: skip
     else:
         from attnviz.probe import PREFIX_MATCHING
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnviz.cli.output import print_line
+from attnviz.cli.source import require_run
 from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,8 +79,7 @@ class Planning:
         lengths: list[int] = []
         longest = None
         for one in inputs:
-            if self.foresee is not None:
-                self.foresee(loaded, one, self.selection, self.memory)
+            require_run(self.foresee, loaded, one, self.selection, self.memory)
             lengths.append(len(one.source))
             if longest is None or len(one.source) > len(longest.source):
                 longest = one

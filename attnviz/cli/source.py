@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnviz.cli.output import Talk
-from attnviz.errors import InputError, UsageError
+from attnviz.errors import InputError, SelectionError, UsageError
 from attnviz.models.samples import PREFIX
 
 if TYPE_CHECKING:
@@ -140,7 +140,6 @@ def captures(
     texts = [*source.read(), *(also.read() if also is not None else ())]
     loaded = request.load(talk)
     from attnviz.attention.unpadded import unpadded
-    from attnviz.forecast import foreseen
     from attnviz.inputs.encode import encode_batch
     from attnviz.run import run
 
@@ -151,7 +150,8 @@ def captures(
         if len(batch) > 1:
             together = encode_batch(loaded, batch, bos=bos, truncate=truncate, side="right")
             inputs = replace(together, notes=())
-        (foresee or foreseen)(loaded, inputs, selection, memory)
+        for one in alone if len(batch) == 1 else (*alone, inputs):
+            require_run(foresee, loaded, one, selection, memory)
         prepared.append((alone, inputs))
     done = 0
     for alone, inputs in prepared:
@@ -165,6 +165,38 @@ def captures(
                 for own, capture in zip(alone, found, strict=True)
             ]
         yield from found
+
+
+def require_run(
+    foresee: Foresee | None,
+    loaded: LoadedModel,
+    inputs: ModelInputs,
+    selection: Selection,
+    memory: str | None,
+) -> None:
+    """Nothing. Raises what the run would be refused for, with the place of the text."""
+    from attnviz.forecast import foreseen
+
+    try:
+        (foresee or foreseen)(loaded, inputs, selection, memory)
+    except SelectionError as error:
+        where = f"{inputs.texts[0].where}: " if inputs.texts[0].where else ""
+        raise SelectionError(f"{where}{error.message}", error.hint) from error
+
+
+def one_token_each(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
+) -> Plan:
+    """The plan of a run. Raises SelectionError where `--query` or `--key` is a repeated word."""
+    from attnviz.attention.selection import require_one
+    from attnviz.forecast import foreseen
+    from attnviz.run import shown_axes
+
+    for axes in shown_axes(inputs, selection)[1]:
+        for option, axis in zip(("query", "key"), axes, strict=True):
+            if spec := getattr(selection, option):
+                require_one(spec, axis, f"--{option}")
+    return foreseen(loaded, inputs, selection, memory)
 
 
 def batches(texts: Sequence[Text], size: int) -> Iterator[list[Text]]:

@@ -11,7 +11,7 @@ from attnviz.cli import options as o
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_places, chosen_form
-from attnviz.cli.source import LoadRequest, Source
+from attnviz.cli.source import LoadRequest, Source, one_token_each
 from attnviz.cli.template import STDOUT, Template
 from attnviz.cli.tracing import Tracing, check_kind, excluded, recipe_of, refuse_saved
 from attnviz.errors import UsageError
@@ -210,6 +210,7 @@ def trace(
     refuse_saved(source)
     request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
     if plan:  # the second run keeps what the traced head was given
-        Planning(selection, talk, memory, bos, truncate, form, runs=2)([source], request)
+        planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each, runs=2)
+        planning([source], request)
         return
     tracing.from_model(source, request, selection, memory, bos, truncate)

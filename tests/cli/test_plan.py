@@ -150,3 +150,36 @@ def test_the_plan_of_a_check_counts_its_runs(
 def test_the_plan_of_a_probe(answer: Callable[..., str], folder: Callable[[str], Path]) -> None:
     out = answer("heads", "--probe", "repeated-tokens", "-m", folder("gpt2"), "--plan")
     assert "the longest of 5 texts" in out
+
+
+@pytest.mark.parametrize("plan", [[], ["--plan"]])
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(
+    ("last", "said"), [("the cat the cat", "could be any of 2"), ("the mat", "no token or word")]
+)
+def test_words_are_looked_for_in_every_text_before_a_run(
+    refused: Callable[..., str],
+    folder: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    plan: list[str],
+    size: int,
+    last: str,
+    said: str,
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text(f"the cat sat\n{last}\n", encoding="utf-8")
+    monkeypatch.setattr("attnviz.run.observe", None)  # whoever runs the model fails
+    asked = ["--texts", texts, "--batch-size", size, "-m", folder("bert"), "--query", "cat"]
+    err = refused(1, "heads", *asked, "--key", "the#1", *plan)
+    assert f"texts.txt:2: --query cat{' could' if 'could' in said else ':'}" in err
+    assert said in err
+
+
+def test_a_trace_names_its_tokens_before_the_run(
+    refused: Callable[..., str], folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnviz.run.observe", None)
+    for option in ("--query", "--key"):
+        err = refused(1, "trace", "the cat the cat", "-m", folder("bert"), option, "cat")
+        assert f"{option} cat could be any of 2 tokens" in err
