@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnviz.cli import options as o
+from attnviz.cli.effects import PICTURE, refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_output, chosen_form
 from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.cli.template import STDOUT, Template
+from attnviz.cli.write import IMAGES
 from attnviz.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ OTHER = "Compare with"
 
 
 def compare(
+    context: typer.Context,
     text: Annotated[
         str | None,
         typer.Argument(
@@ -90,6 +93,8 @@ def compare(
     width: o.Width = None,
     color: o.Color = "auto",
     ascii_: o.Ascii = False,
+    dpi: o.Dpi = 200,
+    theme: o.ThemeName = "light",
     quiet: o.Quiet = False,
     revision: o.Revision = None,
     device: o.Device = "auto",
@@ -120,6 +125,7 @@ def compare(
     """
     from attnviz.attention.selection import Selection
     from attnviz.cli.comparing import Comparing, whole
+    from attnviz.render.image.style import ImageStyle
 
     selection = Selection.parse(layer=layer, head=head, stack=stack)
     talk = Talk(quiet)
@@ -138,6 +144,11 @@ def compare(
     given = [name for name, value in others.items() if value is not None]
     if "--with" in given and len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other", "compare one thing at a time")
+    if template.suffix not in IMAGES:
+        refuse_idle(context, f".{template.suffix}" if output else "standard output", PICTURE)
+    if layers or (selection.single_head is not None and not given):
+        what = "--layers, which is a matrix" if layers else "the heads most like one"
+        refuse_idle(context, what, {"--view": "it is for several heads"})
     if given and (layers or view == "matrix"):
         raise UsageError(f"{given[0]} lists the heads that moved", "leave --layers and --view out")
     if source.saved is not None and given and given != ["--with"]:
@@ -166,7 +177,10 @@ def compare(
     def runs(source: Source, request: LoadRequest, also: Source | None = None) -> Iterator[Capture]:
         return captures(source, request, observed, talk, memory, bos, truncate, also, foresee=whole)
 
-    comparing = Comparing(selection, layers, view, top, words, form, width, color, ascii_, talk)
+    style = ImageStyle(dpi, theme_name=theme)
+    comparing = Comparing(
+        selection, layers, view, top, words, form, width, color, ascii_, style, talk
+    )
     if not given:
         [found] = runs(source, request)
         comparing.heads(found, template)

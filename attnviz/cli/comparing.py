@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.plan import Plan
+    from attnviz.render.image.style import ImageStyle
     from attnviz.views.contrast import Kind
     from attnviz.views.first_screen import Comparison
 
@@ -44,6 +45,7 @@ class Comparing:
     width: int | None
     color: Literal["auto", "always", "never"]
     ascii: bool
+    style: ImageStyle
     talk: Talk
 
     def check(self, capture: Capture) -> None:
@@ -132,14 +134,13 @@ class Comparing:
     def write_image(self, capture: Capture, view: Comparison, path: Path) -> None:
         """The comparison as an image."""
         from attnviz.render.image.draw import draw
-        from attnviz.render.image.style import ImageStyle
         from attnviz.views.compare import LikeHead, SideBySide
         from attnviz.views.figure import FigureContent
 
         if isinstance(view, LikeHead):
             raise UsageError("a list of heads has no picture", "write it as .csv, .json or .txt")
         body = view.maps if isinstance(view, SideBySide) else view
-        drawing = draw(FigureContent(capture.model, body, capture.notes), ImageStyle())
+        drawing = draw(FigureContent(capture.model, body, capture.notes), self.style)
         write_drawing(drawing, path)
         if drawing.warning:
             self.talk.hint(drawing.warning)
