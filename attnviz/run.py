@@ -16,6 +16,7 @@ from attnviz.metrics.scores import Content, Masses
 from attnviz.metrics.structure import Structure
 from attnviz.metrics.targets import Targets
 from attnviz.metrics.values import ValueWeighted
+from attnviz.models.placement import is_quantized
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, WindowMaps
@@ -298,22 +299,34 @@ def guarded(
     wants: Wanted,
     keeper: Keeper,
 ) -> Observation:
-    """The observed run; running out of memory is a ModelError with the plan's numbers."""
+    """The observed run. Raises ModelError when it runs out of memory, with the plan's numbers, and
+    for quantized weights that have no kernel here.
+    """
     import torch
 
     try:
         return observe(loaded.model, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_memory(error):
-            raise
-        tokens = max(len(axis) for axis in inputs.sources)
-        raise ModelError(
-            f"out of memory on {loaded.facts.device} at {tokens} tokens ({keeper.plan})",
-            "select layers or heads, shorten the text (--truncate), or use --dtype bfloat16",
-        ) from error
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError, AssertionError) as error:
+        name, device = loaded.facts.name, loaded.facts.device
+        if _is_memory(error):
+            tokens = max(len(axis) for axis in inputs.sources)
+            raise ModelError(
+                f"out of memory on {device} at {tokens} tokens ({keeper.plan})",
+                "select layers or heads, shorten the text (--truncate), or use --dtype bfloat16",
+            ) from error
+        if is_quantized(loaded.model):
+            raise ModelError(
+                f"bitsandbytes cannot run {name} on {device}: {error}",
+                "try the other --quantize (8bit or 4bit), another --device, or leave it out",
+            ) from error
+        raise
 
 
-def _is_memory(error: RuntimeError) -> bool:
+def _is_memory(error: Exception) -> bool:
+    import torch
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
     text = str(error).lower()
     return "out of memory" in text or "can't allocate memory" in text
 

@@ -68,10 +68,11 @@ class Planning:
         loaded = request.load(self.talk)
         inputs = read(loaded, text, target)
         found = self.forecast(loaded, inputs)
-        runs, maps = effort(inputs.tensors, sum(len(path.layers) for path in found.paths))
+        runs, maps = effort(loaded, inputs.tensors, sum(len(path.layers) for path in found.paths))
         free, kept = free_memory(), maps * found.plan.maps
         found = replace(found, plan=Plan(free, found.plan.maps, kept=kept))
-        keeps = f"keeps   whole maps beside those of eager: {human(kept)} of {human(free)} free"
+        what = "whole maps beside those of eager" if maps else "no maps"
+        keeps = f"keeps   {what}: {human(kept)} of {human(free)} free"
         replace(self, runs=runs).tell(loaded, found, [found.tokens], keeps)
 
     def show(self, loaded: LoadedModel, inputs: Iterable[ModelInputs]) -> None:
