@@ -23,7 +23,7 @@ DeviceMap = Annotated[
     Literal["auto", "balanced", "sequential"] | None,
     typer.Option(
         help="Spread a large model over devices and main memory: auto, balanced or sequential "
-        "(needs attnviz[big]).",
+        "(needs the extra big).",
         rich_help_panel=MODEL,
         metavar="HOW",
     ),
@@ -31,7 +31,7 @@ DeviceMap = Annotated[
 Quantize = Annotated[
     Literal["8bit", "4bit"] | None,
     typer.Option(
-        help="Load the weights in 8bit or 4bit (needs attnviz[quantize]).",
+        help="Load the weights in 8bit or 4bit (needs the extra quantize).",
         rich_help_panel=MODEL,
         metavar="BITS",
     ),
