@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from attnviz.run import Keeper, counted, guarded, planned, validate, wanted
+from attnviz.run import Keeper, counted, guarded, planned, stacks_of, validate, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,7 +82,19 @@ def forecast(
     tokens = len(inputs.source)
     tries = timed(run, tokens)
     validate(seen[0], selection, loaded.facts.name)
+    stacks_of(seen[0], inputs, loaded.facts.name)
     return Forecast(plan, tokens, paths_of(seen[0]), tries)
+
+
+def foreseen(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
+) -> Plan:
+    """The plan that a run obeys. At most a shortened input is read, to count the layers.
+
+    Raises UsageError when the memory is not enough, SelectionError for what does not exist.
+    """
+    selection = counted(loaded, shortened(inputs, FIRST), selection)
+    return planned(loaded, inputs, selection, memory)
 
 
 def timed(run: Callable[[int], None], tokens: int) -> tuple[tuple[int, float], ...]:

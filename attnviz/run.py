@@ -16,6 +16,7 @@ from attnviz.metrics.scores import Content, Masses
 from attnviz.metrics.structure import Structure
 from attnviz.metrics.targets import Targets
 from attnviz.metrics.values import ValueWeighted
+from attnviz.models.placement import is_quantized
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, WindowMaps
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from attnviz.attention.capture import Check, ModelFacts
+    from attnviz.attention.axis import Axis
+    from attnviz.attention.capture import AttentionStack, Check, ModelFacts
     from attnviz.attention.rows import Observer, Site
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.load import LoadedModel
@@ -108,10 +110,7 @@ def run(
     keeper = Keeper(planned(loaded, inputs, selection, memory), selection)
     seen = guarded(loaded, inputs, wants, keeper)
     validate(seen, selection, loaded.facts.name)
-    found = [seen.stacks(example) for example in range(len(inputs.sources))]
-    if not all(found):
-        why = "; ".join(seen.notes) or (GIVE_TARGET if inputs.encoder_only else "")
-        raise CaptureError(f"no attention map of {loaded.facts.name} can be shown", why)
+    found = stacks_of(seen, inputs, loaded.facts.name)
     checks = verdicts(stack for stacks in found for stack in stacks.values())
     require_trust(checks, loaded.facts.name)
     notes = (*loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)
@@ -130,6 +129,15 @@ def run(
         )
         for example, (stacks, text) in enumerate(zip(found, texts, strict=True))
     ]
+
+
+def stacks_of(seen: Observation, inputs: ModelInputs, name: str) -> list[dict[str, AttentionStack]]:
+    """The stacks of every example. Raises CaptureError where nothing was kept of one."""
+    found = [seen.stacks(example) for example in range(len(inputs.sources))]
+    if not all(found):
+        why = "; ".join(seen.notes) or (GIVE_TARGET if inputs.encoder_only else "")
+        raise CaptureError(f"no attention map of {name} can be shown", why)
+    return found
 
 
 def require_trust(checks: Iterable[Check], name: str) -> None:
@@ -225,16 +233,23 @@ def windows_of(inputs: ModelInputs, selection: Selection) -> dict[str, tuple[int
 
     Raises SelectionError where they name none.
     """
+    role, pairs = shown_axes(inputs, selection)
+    found = [window for one in pairs if (window := selection.window(*one)) is not None]
+    if not found:
+        return {}
+    return {role: (max(len(rows) for rows, _ in found), max(len(keys) for _, keys in found))}
+
+
+def shown_axes(
+    inputs: ModelInputs, selection: Selection
+) -> tuple[str, tuple[tuple[Axis, Axis], ...]]:
+    """The stack that is shown, and (queries, keys) there of every example, where they are known."""
     paired = inputs.targets is not None and not inputs.encoder_only
     targets = inputs.targets if inputs.targets is not None else inputs.sources
     sides = {"self": (inputs.sources, inputs.sources), "encoder": (inputs.sources, inputs.sources),
              "decoder": (targets, targets), "cross": (targets, inputs.sources)}  # fmt: skip
     role = selection.stack or ("cross" if paired else "encoder" if inputs.targets else "self")
-    pairs = zip(*sides[role], strict=True) if role in sides else ()
-    found = [window for one in pairs if (window := selection.window(*one)) is not None]
-    if not found:
-        return {}
-    return {role: (max(len(rows) for rows, _ in found), max(len(keys) for _, keys in found))}
+    return role, tuple(zip(*sides[role], strict=True)) if role in sides else ()
 
 
 def wanted(inputs: ModelInputs, selection: Selection) -> Wanted:
@@ -284,22 +299,34 @@ def guarded(
     wants: Wanted,
     keeper: Keeper,
 ) -> Observation:
-    """The observed run; running out of memory is a ModelError with the plan's numbers."""
+    """The observed run. Raises ModelError when it runs out of memory, with the plan's numbers, and
+    for quantized weights that have no kernel here.
+    """
     import torch
 
     try:
         return observe(loaded.model, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_memory(error):
-            raise
-        tokens = max(len(axis) for axis in inputs.sources)
-        raise ModelError(
-            f"out of memory on {loaded.facts.device} at {tokens} tokens ({keeper.plan})",
-            "select layers or heads, shorten the text (--truncate), or use --dtype bfloat16",
-        ) from error
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError, AssertionError) as error:
+        name, device = loaded.facts.name, loaded.facts.device
+        if _is_memory(error):
+            tokens = max(len(axis) for axis in inputs.sources)
+            raise ModelError(
+                f"out of memory on {device} at {tokens} tokens ({keeper.plan})",
+                "select layers or heads, shorten the text (--truncate), or use --dtype bfloat16",
+            ) from error
+        if is_quantized(loaded.model):
+            raise ModelError(
+                f"bitsandbytes cannot run {name} on {device}: {error}",
+                "try the other --quantize (8bit or 4bit), another --device, or leave it out",
+            ) from error
+        raise
 
 
-def _is_memory(error: RuntimeError) -> bool:
+def _is_memory(error: Exception) -> bool:
+    import torch
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
     text = str(error).lower()
     return "out of memory" in text or "can't allocate memory" in text
 

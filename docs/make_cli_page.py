@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+import typer
+
 from attnviz.cli.app import COMMANDS
 
 PAGE = Path(__file__).parent / "cli.md"
@@ -26,6 +28,8 @@ def section(name: str, command: Any) -> str:
     hints = get_type_hints(command, include_extras=True)
     rows: dict[str, list[str]] = {}
     for parameter in inspect.signature(command).parameters.values():
+        if hints[parameter.name] is typer.Context:  # typer gives it, not the user
+            continue
         group, row = option(parameter, hints[parameter.name])
         rows.setdefault(group, []).append(row)
     lines = [f"## attnviz {name}", "", inspect.cleandoc(command.__doc__ or ""), ""]

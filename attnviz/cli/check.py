@@ -11,6 +11,7 @@ import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk, print_line
+from attnviz.cli.planning import Planning
 from attnviz.cli.source import LoadRequest
 from attnviz.errors import CaptureError
 
@@ -41,6 +42,7 @@ def check(
     quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
+    plan: o.Plan = False,
 ) -> None:
     """Prove that what is shown of a model's attention is right.
 
@@ -49,12 +51,17 @@ def check(
     follows. Marks with -- what could not be compared. Exit code 1 when a check
     fails.
     """
+    from attnviz.attention.selection import Selection
     from attnviz.check import check_model
 
     talk = Talk(quiet)
     request = LoadRequest(
         model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
     )
+    if plan:
+        form = "json" if json_ else "table"
+        Planning(Selection(), talk, form=form).checks(request, text, target)
+        return
     loaded = request.load(talk)
     with talk.progress(f"check {loaded.facts.name}"):
         checks = check_model(loaded, text, target)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attnviz.cli import options as o
+from attnviz.cli.effects import PICTURE, refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_output, chosen_form
 from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.cli.template import STDOUT, Template
+from attnviz.cli.write import IMAGES
 from attnviz.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ OTHER = "Compare with"
 
 
 def compare(
+    context: typer.Context,
     text: Annotated[
         str | None,
         typer.Argument(
@@ -90,6 +93,8 @@ def compare(
     width: o.Width = None,
     color: o.Color = "auto",
     ascii_: o.Ascii = False,
+    dpi: o.Dpi = 200,
+    theme: o.ThemeName = "light",
     quiet: o.Quiet = False,
     revision: o.Revision = None,
     device: o.Device = "auto",
@@ -119,7 +124,8 @@ def compare(
       attnviz compare "The cat sat." -m gpt2 --with-dtype bfloat16
     """
     from attnviz.attention.selection import Selection
-    from attnviz.cli.comparing import Comparing
+    from attnviz.cli.comparing import Comparing, whole
+    from attnviz.render.image.style import ImageStyle
 
     selection = Selection.parse(layer=layer, head=head, stack=stack)
     talk = Talk(quiet)
@@ -138,6 +144,11 @@ def compare(
     given = [name for name, value in others.items() if value is not None]
     if "--with" in given and len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other", "compare one thing at a time")
+    if template.suffix not in IMAGES:
+        refuse_idle(context, f".{template.suffix}" if output else "standard output", PICTURE)
+    if layers or (selection.single_head is not None and not given):
+        what = "--layers, which is a matrix" if layers else "the heads most like one"
+        refuse_idle(context, what, {"--view": "it is for several heads"})
     if given and (layers or view == "matrix"):
         raise UsageError(f"{given[0]} lists the heads that moved", "leave --layers and --view out")
     if source.saved is not None and given and given != ["--with"]:
@@ -157,16 +168,19 @@ def compare(
         observed = selection
     other = None if with_ is None else second(with_, source)
     if plan:
-        planning = Planning(observed, talk, memory, bos, truncate, form)
+        planning = Planning(observed, talk, memory, bos, truncate, form, whole)
         planning([source] if other is None else [source, other], request)
         if changed != request:
             planning([source], changed)
         return
 
     def runs(source: Source, request: LoadRequest, also: Source | None = None) -> Iterator[Capture]:
-        return captures(source, request, observed, talk, memory, bos, truncate, also)
+        return captures(source, request, observed, talk, memory, bos, truncate, also, foresee=whole)
 
-    comparing = Comparing(selection, layers, view, top, words, form, width, color, ascii_, talk)
+    style = ImageStyle(dpi, theme_name=theme)
+    comparing = Comparing(
+        selection, layers, view, top, words, form, width, color, ascii_, style, talk
+    )
     if not given:
         [found] = runs(source, request)
         comparing.heads(found, template)
@@ -177,11 +191,11 @@ def compare(
         one, two = runs(source, request, also=other)
         comparing.captures(one, two, "texts", template)
     else:
-        one, two = chain.from_iterable(
-            runs(text, replace(request, name=None if text.saved else model))
-            for text in (source, other)
-        )
-        comparing.captures(one, two, "texts", template)
+        sides: dict[Source, Capture] = {}
+        for side in sorted((source, other), key=lambda side: side.saved is None):
+            [sides[side]] = runs(side, replace(request, name=None if side.saved else model))
+            comparing.check(sides[side])  # a saved one before the model is loaded
+        comparing.captures(sides[source], sides[other], "texts", template)
 
 
 def second(text: str, first: Source) -> Source:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from attnviz.attention.selection import Selection
     from attnviz.cli.output import Talk
     from attnviz.cli.template import Template
+    from attnviz.inputs.encode import ModelInputs
+    from attnviz.models.loaded import LoadedModel
+    from attnviz.observe.plan import Plan
+    from attnviz.render.image.style import ImageStyle
     from attnviz.views.contrast import Kind
     from attnviz.views.first_screen import Comparison
 
@@ -41,7 +45,16 @@ class Comparing:
     width: int | None
     color: Literal["auto", "always", "never"]
     ascii: bool
+    style: ImageStyle
     talk: Talk
+
+    def check(self, capture: Capture) -> None:
+        """Nothing. Raises CaptureError for maps that were not kept whole."""
+        from attnviz.views.compare import require_whole
+        from attnviz.views.look import Look
+        from attnviz.views.request import request
+
+        require_whole(request(capture, self.selection, Look()))
 
     def heads(self, capture: Capture, template: Template) -> None:
         """Compare the heads of one capture."""
@@ -121,17 +134,35 @@ class Comparing:
     def write_image(self, capture: Capture, view: Comparison, path: Path) -> None:
         """The comparison as an image."""
         from attnviz.render.image.draw import draw
-        from attnviz.render.image.style import ImageStyle
         from attnviz.views.compare import LikeHead, SideBySide
         from attnviz.views.figure import FigureContent
 
         if isinstance(view, LikeHead):
             raise UsageError("a list of heads has no picture", "write it as .csv, .json or .txt")
         body = view.maps if isinstance(view, SideBySide) else view
-        drawing = draw(FigureContent(capture.model, body, capture.notes), ImageStyle())
+        drawing = draw(FigureContent(capture.model, body, capture.notes), self.style)
         write_drawing(drawing, path)
         if drawing.warning:
             self.talk.hint(drawing.warning)
+
+
+def whole(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
+) -> Plan:
+    """The plan of a run that is compared. Raises UsageError unless it keeps whole maps."""
+    from attnviz.forecast import foreseen
+    from attnviz.observe.plan import human
+
+    plan = foreseen(loaded, inputs, selection, memory)
+    if plan.keeps == "whole":
+        return plan
+    everything = foreseen(loaded, inputs, selection, str(sys.maxsize))
+    raise UsageError(
+        f"only whole maps can be compared: those of {loaded.facts.name} on "
+        f"{len(inputs.source):,} tokens take {human(everything.kept)} with all scores, --memory "
+        f"allows {human(plan.budget)}",
+        "allow more, select fewer layers or heads, or shorten the text",
+    )
 
 
 def names_of(first: Capture, second: Capture, kind: Kind) -> tuple[str, str]:

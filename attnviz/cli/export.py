@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from attnviz.cli import options as o
+from attnviz.cli.effects import IMAGE, PICTURE, refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_places
@@ -18,6 +19,7 @@ from attnviz.errors import UsageError
 
 
 def export(
+    context: typer.Context,
     output: o.ExportFile,
     text: Annotated[
         str | None,
@@ -94,6 +96,7 @@ def export(
     source.check()
     template = Template(output)
     kind = kind_of(template, format_)
+    check_effects(context, kind, view)
     check_places(template, several=texts is not None)
     look = Look(
         scale=scale,
@@ -122,6 +125,23 @@ def export(
     found = captures(source, request, selection, talk, memory, bos, truncate, batch_size=batch_size)
     for index, capture in enumerate(found, start=1):
         write(capture, template, kind, index, talk)
+
+
+def check_effects(context: typer.Context, kind: str, view: str) -> None:
+    """Nothing. Raises UsageError for an option that does nothing to this kind of file or view."""
+    image = kind in IMAGES
+    idle = {} if image else PICTURE | {"--view": IMAGE, "--score": IMAGE, "--reduce": IMAGE}
+    if kind != "align":
+        idle["--soft"] = "it is for .align"
+    if kind != "safetensors":
+        idle["--store-dtype"] = "it is for .safetensors"
+    if kind not in ("csv", "tsv", "align") and not (image and view == "arcs"):
+        idle["--min-weight"] = "it is for .csv .tsv .align and --view arcs"
+    if image and view != "matrix":
+        idle["--score"] = "it is for --view matrix"
+    if image and view in ("arcs", "matrix"):
+        idle["--reduce"] = "it is for maps: --view grid or heatmap"
+    refuse_idle(context, f".{kind} (--view {view})" if image else f".{kind}", idle)
 
 
 def inches(size: str | None) -> tuple[float, float] | None:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnviz.cli import options as o
+from attnviz.cli.effects import refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.ranking import Ranking
 from attnviz.cli.scores import listing
 from attnviz.cli.show import check_output, chosen_form
-from attnviz.cli.source import LoadRequest, Source, captures, probed
+from attnviz.cli.source import LoadRequest, Source, captures, one_token_each, probed
 from attnviz.cli.template import STDOUT, Template
+from attnviz.cli.write import IMAGES
 from attnviz.errors import UsageError
 from attnviz.metrics.about import SCORES
 
@@ -26,6 +28,7 @@ DRAWS = "draws of repeated random tokens"
 
 
 def heads(
+    context: typer.Context,
     text: Annotated[
         str | None,
         typer.Argument(
@@ -104,18 +107,21 @@ def heads(
     check_output(template, form, several=False)
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not scores", "attnviz export")
+    if template.suffix in IMAGES and view == "table":
+        refuse_idle(context, f".{template.suffix}", {"--view": "a picture shows the matrix"})
     request = LoadRequest(
         model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
     )
     if plan:
-        planning = Planning(selection, talk, memory, bos, truncate, form)
+        planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each)
         planning([source], request) if probe is None else planning.probe(request)
         return
     ranking = Ranking(selection, sort, kind, top, view, form, width, color, ascii_)
     if probe is None:
         found = captures(
-            source, request, selection, talk, memory, bos, truncate, batch_size=batch_size
-        )
+            source, request, selection, talk, memory, bos, truncate, None, batch_size,
+            one_token_each,
+        )  # fmt: skip
     else:
         from attnviz.probe import PREFIX_MATCHING
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attnviz.cli import options as o
+from attnviz.cli.effects import refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import TEXTS, Show, check_output, chosen_form
 from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.cli.template import STDOUT, Template
-from attnviz.cli.write import Export
+from attnviz.cli.write import IMAGES, Export
+
+if TYPE_CHECKING:
+    from attnviz.views.figure import FigureView
+
+FIGURES: dict[str, FigureView] = {"map": "heatmap", "grid": "grid"}
 
 
 def inspect(
+    context: typer.Context,
     text: Annotated[
         str | None,
         typer.Argument(
@@ -87,6 +94,7 @@ def inspect(
     form = chosen_form(json_, format_)
     template = Template(output or STDOUT)
     check_output(template, form, several=texts is not None)
+    check_effects(context, template.suffix or form, view)
     look = Look(
         scale=scale,
         reduce=reduce,
@@ -109,7 +117,19 @@ def inspect(
         if template.suffix in TEXTS:
             show(capture, template.path(model=capture.model.name, index=index), number)
         elif template.text != STDOUT:
-            export = Export(selection, look, view="heatmap" if view == "map" else "auto")
+            export = Export(selection, look, view=FIGURES.get(view, "auto"))
             export(capture, template, template.suffix, index, talk)
         if template.suffix in ("", "safetensors"):
             show(capture, None, number)
+
+
+def check_effects(context: typer.Context, kind: str, view: str) -> None:
+    """Nothing. Raises UsageError for an option that does nothing to this kind of file or view."""
+    if kind in ("npz", "align"):
+        refuse_idle(context, f".{kind}", {"--view": "it holds the weights themselves"})
+    if kind in IMAGES and view in ("table", "heads"):
+        refuse_idle(context, f".{kind}", {"--view": "a picture shows map or grid"})
+    if kind not in (*IMAGES, "table", "txt", "safetensors"):
+        refuse_idle(context, kind, {"--reduce": "numbers are not pooled for a picture"})
+    elif view in ("table", "heads"):
+        refuse_idle(context, f"--view {view}", {"--reduce": "it is for maps: --view map or grid"})

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnviz.cli.output import print_line
+from attnviz.cli.source import require_run
 from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,22 +16,28 @@ if TYPE_CHECKING:
 
     from attnviz.attention.selection import Selection
     from attnviz.cli.output import Talk
-    from attnviz.cli.source import LoadRequest, Source
+    from attnviz.cli.source import Foresee, LoadRequest, Source
     from attnviz.forecast import Forecast, Path
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
+    from attnviz.observe.plan import Plan
 
 
 @dataclass(frozen=True)
 class Planning:
-    """How the runs that are planned would be made, and in which form the plan is printed."""
+    """How the runs that are planned would be made, and in which form the plan is printed.
+
+    `foresee` refuses an input whose plan the command cannot use. Every text is read `runs` times.
+    """
 
     selection: Selection
     talk: Talk
-    memory: str | None
-    bos: bool | None
-    truncate: bool
+    memory: str | None = None
+    bos: bool | None = None
+    truncate: bool = False
     form: str = "table"
+    foresee: Foresee | None = None
+    runs: int = 1
 
     def __call__(self, sources: Sequence[Source], request: LoadRequest) -> None:
         """Print the plan of the longest text. Raises UsageError for a saved capture."""
@@ -53,47 +60,88 @@ class Planning:
 
         self.show(loaded, [repeated_tokens(loaded, 0, self.bos)] * SEEDS)
 
+    def checks(self, request: LoadRequest, text: str, target: str | None) -> None:
+        """Print what the checks of a model keep, whatever it takes, and the time of their runs."""
+        from attnviz.check import effort, read
+        from attnviz.observe.plan import Plan, free_memory, human
+
+        loaded = request.load(self.talk)
+        inputs = read(loaded, text, target)
+        found = self.forecast(loaded, inputs)
+        runs, maps = effort(loaded, inputs.tensors, sum(len(path.layers) for path in found.paths))
+        free, kept = free_memory(), maps * found.plan.maps
+        found = replace(found, plan=Plan(free, found.plan.maps, kept=kept))
+        what = "whole maps beside those of eager" if maps else "no maps"
+        keeps = f"keeps   {what}: {human(kept)} of {human(free)} free"
+        replace(self, runs=runs).tell(loaded, found, [found.tokens], keeps)
+
     def show(self, loaded: LoadedModel, inputs: Iterable[ModelInputs]) -> None:
         """Print the plan for the longest of these inputs, and the time that all take."""
-        from attnviz.forecast import forecast
-
         lengths: list[int] = []
         longest = None
         for one in inputs:
+            require_run(self.foresee, loaded, one, self.selection, self.memory)
             lengths.append(len(one.source))
             if longest is None or len(one.source) > len(longest.source):
                 longest = one
         assert longest is not None
+        found = self.forecast(loaded, longest)
+        self.tell(loaded, found, lengths, *keeping(found.plan))
+
+    def forecast(self, loaded: LoadedModel, inputs: ModelInputs) -> Forecast:
+        """The forecast of one run."""
+        from attnviz.forecast import forecast
+
         with self.talk.progress("time short runs"):
-            found = forecast(loaded, longest, self.selection, self.memory)
+            return forecast(loaded, inputs, self.selection, self.memory)
+
+    def tell(
+        self, loaded: LoadedModel, found: Forecast, lengths: Sequence[int], *keeps: str
+    ) -> None:
+        """Print what is kept, how long it takes, and the path of each layer."""
+        seconds = self.runs * sum(found.at(length) for length in lengths)
         if self.form == "json":
-            sys.stdout.write(json.dumps(values(found, lengths)) + "\n")
+            values = {
+                "plan": asdict(found.plan),
+                "tokens": found.tokens,
+                "texts": len(lengths),
+                "runs": self.runs,
+                "seconds": seconds,
+                "tries": [{"tokens": tokens, "seconds": took} for tokens, took in found.tries],
+                "layers": [asdict(path) for path in found.paths],
+            }
+            sys.stdout.write(json.dumps(values) + "\n")
             return
-        for line in lines(loaded, found, lengths):
+        facts = loaded.facts
+        several = f", the longest of {len(lengths):,} texts" if len(lengths) > 1 else ""
+        tried = ", ".join(f"{tokens:,} in {took:.2g} s" for tokens, took in found.tries[-2:])
+        took = f"about {duration(seconds)}"
+        if self.runs > 1:  # some observe less than the one that was timed
+            took = f"up to {duration(seconds)} for {self.runs} runs"
+        lines = [
+            f"{facts.name}  {facts.architecture} · {facts.dtype} · {facts.device} · "
+            f"{found.tokens:,} tokens{several}",
+            *keeps,
+            f"time    {took} beside loading, by short runs (tokens: {tried})",
+            *(path_line(path) for path in found.paths),
+        ]
+        for line in lines:
             print_line(line, sys.stdout)
 
 
-def lines(loaded: LoadedModel, found: Forecast, lengths: Sequence[int]) -> list[str]:
-    """The plan in words."""
+def keeping(plan: Plan) -> tuple[str, str]:
+    """What is kept, and what would be if it did not fit."""
     from attnviz.observe.plan import KEEPS, human
 
-    facts, plan = loaded.facts, found.plan
-    several = f", the longest of {len(lengths):,} texts" if len(lengths) > 1 else ""
-    tried = ", ".join(f"{tokens:,} in {seconds:.2g} s" for tokens, seconds in found.tries[-2:])
-    seconds = sum(found.at(length) for length in lengths)
     keeps = KEEPS[plan.keeps]
     if plan.side and plan.keeps != "whole":
         keeps += f" (up to {plan.side} × {plan.side}"
         keeps += f", {plan.top} keys a query)" if plan.top else ")"
-    return [
-        f"{facts.name}  {facts.architecture} · {facts.dtype} · {facts.device} · "
-        f"{found.tokens:,} tokens{several}",
+    return (
         f"keeps   {keeps}, with all scores: {human(plan.kept)} of {human(plan.budget)} allowed",
         f"order   {', else '.join(KEEPS.values())}: the first that fits "
         f"(whole maps take {human(plan.maps)})",
-        f"time    about {duration(seconds)} beside loading, by short runs (tokens: {tried})",
-        *(path_line(path) for path in found.paths),
-    ]
+    )
 
 
 def path_line(path: Path) -> str:
@@ -104,18 +152,6 @@ def path_line(path: Path) -> str:
     how = "row blocks" if path.in_blocks else "the tensor that the model makes of all heads"
     what = f"{count}, from {how}" if path.heads else "not observed"
     return f"layers  {path.stack} {ranges(path.layers)}: {what}"
-
-
-def values(found: Forecast, lengths: Sequence[int]) -> dict[str, object]:
-    """The plan as JSON."""
-    return {
-        "plan": asdict(found.plan),
-        "tokens": found.tokens,
-        "texts": len(lengths),
-        "seconds": sum(found.at(length) for length in lengths),
-        "tries": [{"tokens": tokens, "seconds": seconds} for tokens, seconds in found.tries],
-        "layers": [asdict(path) for path in found.paths],
-    }
 
 
 def duration(seconds: float) -> str:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnviz.cli.output import Talk
-from attnviz.errors import InputError, UsageError
+from attnviz.errors import InputError, SelectionError, UsageError
 from attnviz.models.samples import PREFIX
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
+    from attnviz.inputs.encode import ModelInputs
     from attnviz.inputs.text import Text
     from attnviz.models.load import LoadedModel
+    from attnviz.observe.plan import Plan
+
+    Foresee = Callable[[LoadedModel, ModelInputs, Selection, str | None], Plan]
 
 
 @dataclass(frozen=True)
@@ -120,11 +124,13 @@ def captures(
     truncate: bool,
     also: Source | None = None,
     batch_size: int = 1,
+    foresee: Foresee | None = None,
 ) -> Iterator[Capture]:
     """The capture of every text, with the model loaded once; or the one that was saved.
 
     The texts of `also` follow those of the source. So many texts are run at once, filled up on the
-    right, where no earlier token sees it; each capture is that of its text alone.
+    right, where no earlier token sees it; each capture is that of its text alone. What `foresee`
+    (or the plan itself) refuses of any text is refused before the first is run.
     """
     if source.saved is not None:
         yield open_saved(source.saved, request.name)
@@ -137,23 +143,60 @@ def captures(
     from attnviz.inputs.encode import encode_batch
     from attnviz.run import run
 
-    done = 0
+    prepared: list[tuple[list[ModelInputs], ModelInputs]] = []
     for batch in batches(texts, batch_size):
         alone = [encode_batch(loaded, [text], bos=bos, truncate=truncate) for text in batch]
         inputs = alone[0]
         if len(batch) > 1:
             together = encode_batch(loaded, batch, bos=bos, truncate=truncate, side="right")
             inputs = replace(together, notes=())
-        done += len(batch)
+        for one in alone if len(batch) == 1 else (*alone, inputs):
+            require_run(foresee, loaded, one, selection, memory)
+        prepared.append((alone, inputs))
+    done = 0
+    for alone, inputs in prepared:
+        done += len(alone)
         which = f"text {done:,} of {len(texts):,}, " if len(texts) > 1 else ""
         with talk.progress(f"run {which}{len(inputs.sources[0]):,} tokens"):
             found = run(loaded, inputs, selection, memory)
-        if len(batch) > 1:
+        if len(alone) > 1:
             found = [
                 replace(unpadded(capture), notes=(*own.notes, *capture.notes))
                 for own, capture in zip(alone, found, strict=True)
             ]
         yield from found
+
+
+def require_run(
+    foresee: Foresee | None,
+    loaded: LoadedModel,
+    inputs: ModelInputs,
+    selection: Selection,
+    memory: str | None,
+) -> None:
+    """Nothing. Raises what the run would be refused for, with the place of the text."""
+    from attnviz.forecast import foreseen
+
+    try:
+        (foresee or foreseen)(loaded, inputs, selection, memory)
+    except SelectionError as error:
+        where = f"{inputs.texts[0].where}: " if inputs.texts[0].where else ""
+        raise SelectionError(f"{where}{error.message}", error.hint) from error
+
+
+def one_token_each(
+    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
+) -> Plan:
+    """The plan of a run. Raises SelectionError where `--query` or `--key` is a repeated word."""
+    from attnviz.attention.selection import require_one
+    from attnviz.forecast import foreseen
+    from attnviz.run import shown_axes
+
+    for axes in shown_axes(inputs, selection)[1]:
+        for option, axis in zip(("query", "key"), axes, strict=True):
+            if spec := getattr(selection, option):
+                require_one(spec, axis, f"--{option}")
+    return foreseen(loaded, inputs, selection, memory)
 
 
 def batches(texts: Sequence[Text], size: int) -> Iterator[list[Text]]:

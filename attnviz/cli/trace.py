@@ -9,8 +9,9 @@ import typer
 
 from attnviz.cli import options as o
 from attnviz.cli.output import Talk
+from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_places, chosen_form
-from attnviz.cli.source import LoadRequest, Source
+from attnviz.cli.source import LoadRequest, Source, one_token_each
 from attnviz.cli.template import STDOUT, Template
 from attnviz.cli.tracing import Tracing, check_kind, excluded, recipe_of, refuse_saved
 from attnviz.errors import UsageError
@@ -161,6 +162,7 @@ def trace(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    plan: o.Plan = False,
 ) -> None:
     """Show how attention comes about, step by step.
 
@@ -190,7 +192,7 @@ def trace(
         from_text: dict[str, object] = {
             "TEXT": text, "-m": model, "--pair": pair, "--target": target, "--file": file,
             "--bos": bos, "--truncate": truncate or None, "--layer": layer, "--head": head,
-            "--stack": stack, "--revision": revision, "--memory": memory,
+            "--stack": stack, "--revision": revision, "--memory": memory, "--plan": plan or None,
         }  # fmt: skip
         excluded("--qkv", from_text, "--qkv runs no model")
         tracing.by_hand(qkv, recipe_of(mechanism, soft, hard, local, heads, causal))
@@ -207,4 +209,8 @@ def trace(
     source.check()
     refuse_saved(source)
     request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    if plan:  # the second run keeps what the traced head was given
+        planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each, runs=2)
+        planning([source], request)
+        return
     tracing.from_model(source, request, selection, memory, bos, truncate)

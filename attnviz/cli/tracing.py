@@ -69,6 +69,7 @@ class Tracing:
         truncate: bool,
     ) -> None:
         """Trace one query of one head of a model."""
+        from attnviz.cli.source import one_token_each
         from attnviz.inputs.encode import encode_batch
         from attnviz.run import run
         from attnviz.views.first_screen import FirstScreen, facts_of
@@ -78,6 +79,7 @@ class Tracing:
         [text] = source.read()
         loaded = request.load(self.talk)
         inputs = encode_batch(loaded, [text], bos=bos, truncate=truncate)
+        one_token_each(loaded, inputs, selection, memory)
         with self.talk.progress(f"run {len(inputs.sources[0])} tokens"):
             capture = run(loaded, inputs, selection, memory)[0]
             view = self.head_trace(loaded, inputs, capture, selection)

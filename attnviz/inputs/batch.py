@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attnviz.attention.axis import Axis
+from attnviz.errors import InputError
+from attnviz.models.facts import text_config
 from attnviz.models.labels import labels
 from attnviz.models.loaded import input_device
 
@@ -18,11 +20,34 @@ if TYPE_CHECKING:
     from attnviz.models.loaded import LoadedModel
 
 
-def pad_axis(tokenizer: PreTrainedTokenizerBase) -> Axis:
-    """The one position that fills up a batch: the padding token, else any that is ignored."""
-    candidates = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
-    number = next(int(one) for one in candidates if one is not None)
+def pad_axis(loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase) -> Axis:
+    """The one position that fills up a batch: the padding token, else any that is ignored.
+
+    That of the model first: some count positions, or look for the end of a text, by it.
+    """
+    own = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
+    number = next(int(one) for one in (model_pad(loaded), *own) if one is not None)
     return Axis(labels=labels(tokenizer, [number]), ids=(number,), special=(True,), padding=(True,))
+
+
+def model_pad(loaded: LoadedModel) -> int | None:
+    """The padding token that the model's config names, unless it is none of its tokens."""
+    config = text_config(loaded.model.config)
+    pad = getattr(config, "pad_token_id", None)
+    if not isinstance(pad, int) or not 0 <= pad < getattr(config, "vocab_size", pad + 1):
+        return None
+    return pad
+
+
+def require_ends(loaded: LoadedModel) -> None:
+    """Nothing. Raises InputError for a model that cannot classify texts of several lengths."""
+    classifies = type(loaded.model).__name__.endswith("ForSequenceClassification")
+    if classifies and model_pad(loaded) is None:
+        raise InputError(
+            f"{loaded.facts.name} cannot tell where a text of several ends: its config names no "
+            "padding token",
+            "run its texts one by one: --batch-size 1",
+        )
 
 
 def batch_tensors(

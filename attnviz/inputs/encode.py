@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.errors import InputError
 from attnviz.inputs.axes import axis_of, padded
-from attnviz.inputs.batch import batch_tensors, pad_axis
+from attnviz.inputs.batch import batch_tensors, pad_axis, require_ends
 from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.inputs.writer import Writer
@@ -97,6 +97,8 @@ def encode_batch(
             f"{loaded.facts.name} has no tokenizer",
             "give tensors: attnviz.capture(model, {'input_ids': …})",
         )
+    if len(texts) > 1:
+        require_ends(loaded)
     notes: dict[str, None] = {}
     clean = tuple(cleaned(text, notes) for text in texts)
     for text in clean:
@@ -104,7 +106,7 @@ def encode_batch(
     writer = Writer(loaded, tokenizer, bos, truncate, notes)
     rows = [writer.source(text) for text in clean]
     targets = writer.targets(clean, rows)
-    pad, side = pad_axis(tokenizer), side or tokenizer.padding_side
+    pad, side = pad_axis(loaded, tokenizer), side or tokenizer.padding_side
     sources = [
         axis_of(tokenizer, row, (text.text, text.pair or ""))
         for row, text in zip(rows, clean, strict=True)

@@ -54,7 +54,7 @@ def repeated_tokens(loaded: LoadedModel, seed: int, bos: bool | None = None) -> 
     ids = (*start, *(usable[i] for i in drawn * COPIES))
     added = tuple(place < len(start) for place in range(len(ids)))
     row = Row(ids, (None,) * len(ids), added, tuple(None if one else 0 for one in added))
-    pad = pad_axis(tokenizer).ids[0]
+    pad = pad_axis(loaded, tokenizer).ids[0]
     return ModelInputs(
         tensors=batch_tensors(loaded, [row], (), pad, tokenizer.padding_side),
         sources=(axis_of(tokenizer, row, ("",)),),

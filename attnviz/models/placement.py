@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
@@ -65,9 +66,17 @@ def place(device: str, dtype: str, device_map: DeviceMap | None, quantize: str |
         raise ModelError(f"{quantize!r} is no quantization", f"there are {', '.join(BITS)}")
     if quantize is not None:
         require("bitsandbytes", "--quantize", "quantize")
+        log = logging.getLogger("bitsandbytes")  # it warns at every layer of every run
+        if log.level == logging.NOTSET:
+            log.setLevel(logging.ERROR)
     if device_map is not None or quantize is not None:
         require("accelerate", "--device-map" if device_map is not None else "--quantize", "big")
     return Placement(pick_device(device), pick_dtype(dtype), device_map, quantize)
+
+
+def is_quantized(model: object) -> bool:
+    """Whether the weights were quantized when they were read."""
+    return bool(getattr(model, "is_quantized", False))
 
 
 def require(package: str, option: str, extra: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
 
-NO_HEAD = "this checkpoint has no task head"
+NO_HEAD = "this model has no task head"
 UNREAD = "the task head is of no kind that is read here"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -73,9 +73,14 @@ def compared(
             checks.append(Check(name, None, f"not compared: eager {field} are raw scores"))
             continue
         worst = max(difference(one, m) for one, m in zip(own, maps, strict=True))
-        detail = f"{field}: {len(maps)} layers, largest difference {worst:.1e}"
+        detail = f"{field}: {counted(maps)}, largest difference {worst:.1e}"
         checks.append(Check(name, worst <= limit, detail))
     return checks
+
+
+def counted(found: Sized) -> str:
+    """`1 layer`, `12 layers`."""
+    return f"{len(found)} layer{'' if len(found) == 1 else 's'}"
 
 
 def tolerance(model: PreTrainedModel) -> float:
@@ -158,7 +163,7 @@ def matters(
                 after = list(flat(model(**tensors)))
             if all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
                 idle.append(f"{place.role} L{place.layer}")
-    detail = f"unused: {', '.join(idle)}" if idle else f"in each of {len(paths)} layers"
+    detail = f"unused: {', '.join(idle)}" if idle else f"in each of {counted(paths)}"
     return [Check(name, not idle, detail)]
 
 

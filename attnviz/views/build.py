@@ -109,7 +109,8 @@ def _query_grid(asked: Request) -> QueryGrid:
 def undone(look: Look) -> tuple[str, ...]:
     """What a query's grid does not do although it was asked for."""
     asked = {"keys were not merged into words": look.words, "nothing was hidden": look.hide_special,
-             "nothing was renormalised": look.renormalize}  # fmt: skip
+             "nothing was renormalised": look.renormalize,
+             "no map was pooled": look.reduce != "mass"}  # fmt: skip
     return tuple(words for words, wanted in asked.items() if wanted)
 
 

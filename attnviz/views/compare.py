@@ -161,14 +161,10 @@ def material(asked: Request) -> Material:
     Raises CaptureError when they were not kept whole, SelectionError when the layers attend over
     different tokens.
     """
+    require_whole(asked)
     layers = [prepared(asked.stack.by_layer[number], asked.look) for number in asked.wanted]
     first = layers[0]
     for one in layers:
-        if "weights" not in one.kept:
-            raise CaptureError(
-                f"the maps of layer {one.layer} were not kept whole, and cannot be compared",
-                "select fewer layers or heads, shorten the text, or give --memory more",
-            )
         if (one.queries, one.keys) != (first.queries, first.keys):
             raise SelectionError(
                 f"layers {first.layer} and {one.layer} attend over different tokens",
@@ -183,6 +179,16 @@ def material(asked: Request) -> Material:
         keys=first.keys,
         causal=first.causal,
     )
+
+
+def require_whole(asked: Request) -> None:
+    """Nothing. Raises CaptureError where the maps of a wanted layer were not kept whole."""
+    for layer in asked.wanted:
+        if not asked.stack.has_weights(layer):
+            raise CaptureError(
+                f"the maps of layer {layer} were not kept whole, and cannot be compared",
+                "select fewer layers or heads, shorten the text, or give --memory more",
+            )
 
 
 def wanted_maps(layer: LayerAttention, heads: Sequence[int]) -> np.ndarray:

@@ -14,10 +14,12 @@ from attnviz.attention.selection import Selection
 from attnviz.attention.unpadded import unpadded
 from attnviz.cli.output import Talk
 from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.errors import InputError
 from attnviz.inputs.encode import encode_batch
 from attnviz.inputs.text import Text
 from attnviz.observe.plan import Plan
 from attnviz.run import run as run_batch
+from tests.models import tiny
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,3 +111,22 @@ def test_the_commands_take_a_batch_size(
         for mine, its in zip(one, other, strict=True):
             assert mine["scores"]["entropy"] == pytest.approx(its["scores"]["entropy"], abs=1e-5)
     assert len(alone.splitlines()) == len(together.splitlines())
+
+
+@pytest.mark.parametrize("maker", [tiny.gpt2, tiny.llama])
+@pytest.mark.parametrize("pad", [None, -1, 0, 5, 7])
+def test_decoder_classifiers_need_to_know_where_a_text_ends(
+    texts: Path, tmp_path: Path, maker: Callable[..., Path], pad: int | None
+) -> None:
+    folder = maker(tmp_path / "model", "ForSequenceClassification", pad_token_id=pad, num_labels=5)
+    alone = run(folder, texts, 1, None)
+    if pad is None or pad < 0:
+        with pytest.raises(InputError, match="cannot tell where a text of several ends"):
+            run(folder, texts, 2, None)
+        return
+    together = run(folder, texts, 3, None)
+    for one, other in zip(alone, together, strict=True):
+        assert_alike(one, other)
+        [(_, mine)], [(_, its)] = one.prediction.items, other.prediction.items
+        np.testing.assert_allclose([p for _, p in mine], [p for _, p in its], atol=1e-5)
+    assert len({one.prediction.items[0][1] for one in alone}) == len(LINES)

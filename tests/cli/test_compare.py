@@ -148,11 +148,71 @@ def test_refused(
     assert said in refused(code, "compare", saved("bert"), *options)
 
 
-def test_pooled_captures_are_refused(
-    refused: Callable[..., str], folder: Callable[[str], Path]
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows with every run of a model."""
+    import attnviz.run
+
+    seen: list[int] = []
+    real = attnviz.run.run
+
+    def counted(loaded, inputs, selection=None, memory=None):
+        seen.append(len(inputs.source))
+        return real(loaded, inputs, selection, memory)
+
+    monkeypatch.setattr(attnviz.run, "run", counted)
+    return seen
+
+
+LONG = "the cat sat on the mat it was tired " * 3
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        [LONG],
+        [LONG, "--head", "L0H0"],
+        [LONG, "--layers", "--layer", "-1"],
+        [LONG, "--with", "the cat"],
+        ["the cat", "--with", LONG],
+        [LONG, "--with-dtype", "bfloat16"],
+        [LONG, "--plan"],
+        ["the cat", "--with", LONG, "--plan"],
+    ],
+)
+def test_what_would_be_pooled_is_refused_before_a_run(
+    refused: Callable[..., str], folder: Callable[[str], Path], runs: list[int], asked: list[str]
 ) -> None:
-    asked = ["compare", TEXT, "-m", folder("bert"), "--memory", "4KiB"]
-    assert "were not kept whole" in refused(1, *asked)
+    err = refused(2, "compare", *asked, "-m", folder("bert"), "--memory", "16KiB")
+    assert "bert on " in err
+    assert "--memory allows 16.0 KiB" in err
+    assert not runs
+
+
+def test_the_memory_that_the_refusal_names_is_enough(
+    refused: Callable[..., str], answer: Callable[..., str], folder: Callable[[str], Path]
+) -> None:
+    asked = ["compare", LONG, "-m", folder("gpt2"), "--memory"]
+    need = refused(2, *asked, "16KiB").split(" take ")[1].split(" with ")[0]
+    size, unit = need.split()
+    assert "Heads that attend alike" in answer(*asked, f"{float(size) + 0.1}{unit}")
+    assert f"take {need} with all scores" in refused(2, *asked, f"{float(size) - 0.1}{unit}")
+
+
+def test_a_pooled_capture_is_refused_before_a_run(
+    refused: Callable[..., str],
+    answer: Callable[..., str],
+    folder: Callable[[str], Path],
+    tmp_path: Path,
+    runs: list[int],
+) -> None:
+    path = tmp_path / "pooled.safetensors"
+    answer("inspect", LONG, "-m", folder("bert"), "--memory", "16KiB", "-o", path)
+    runs.clear()
+    assert "were not kept whole" in refused(1, "compare", path)
+    for asked in ([path, "--with", TEXT], [TEXT, "--with", path]):
+        assert "were not kept whole" in refused(1, "compare", *asked, "-m", folder("bert"))
+    assert not runs
 
 
 @pytest.mark.parametrize("text", ["cat", "[SEP]", "cat cat"])

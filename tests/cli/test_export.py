@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -285,3 +286,21 @@ def test_a_name_that_the_system_refuses_is_named(
     for suffix in ("png", "csv", "safetensors"):
         path = f"{tmp_path}/{'n' * 300}.{suffix}"
         assert "cannot write" in refused(1, "export", saved("bert"), "-o", path)
+
+
+@pytest.mark.parametrize(("head", "memory"), [("L0H0", "9KiB"), ("L1H2", "9KiB"), ("L1H2", "1MiB")])
+def test_an_image_names_what_holds_a_pooled_map_together(
+    answer: Callable[..., str],
+    folder: Callable[[str], Path],
+    tmp_path: Path,
+    head: str,
+    memory: str,
+) -> None:
+    path, text = tmp_path / "a.svg", "the cat sat on the mat it was tired " * 5
+    asked = [text, "-m", folder("gpt2"), "--truncate", "--head", head, "--memory", memory]
+    answer("export", *asked, "-o", path)
+    said = " ".join(re.findall(r">([^<]+)</text>", path.read_text()))
+    found = re.search(r'"heavy_keys": (\[.+?\])', answer("inspect", *asked, "--json"))
+    assert ("best tenth" in said) == (found is not None) == (memory == "9KiB")
+    for one in json.loads(found[1]) if found else ():
+        assert re.search(rf"\b{one['key']} \S+ {one['share']:.0%}", said)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TEXT = "the cat sat on the mat it was tired " * 6
 
 
-@pytest.mark.parametrize("command", ["inspect", "heads", "compare"])
+@pytest.mark.parametrize("command", ["inspect", "heads", "compare", "trace"])
 def test_the_plan_is_told_and_the_text_not_read(
     answer: Callable[..., str],
     folder: Callable[[str], Path],
@@ -83,7 +83,7 @@ def test_many_texts_and_both_models(
     assert "· bfloat16 ·" in out
 
 
-@pytest.mark.parametrize("command", ["inspect", "heads", "compare", "export"])
+@pytest.mark.parametrize("command", ["inspect", "heads", "compare", "trace", "export"])
 def test_not_enough_for_the_smallest_plan(
     refused: Callable[..., str], folder: Callable[[str], Path], tmp_path: Path, command: str
 ) -> None:
@@ -96,12 +96,90 @@ def test_not_enough_for_the_smallest_plan(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_saved_capture_has_no_plan(
+def test_what_runs_no_model_has_no_plan(
     refused: Callable[..., str], saved: Callable[[str], Path]
 ) -> None:
     assert "--plan runs no model" in refused(2, "inspect", saved("bert"), "--plan")
+    assert "run the model again" in refused(2, "trace", saved("bert"), "--plan")
+    assert "--qkv and --plan" in refused(2, "trace", "--qkv", "sample:qkv/luong", "--plan")
+
+
+def test_a_plan_without_maps_is_refused_like_the_run(refused: Callable[..., str]) -> None:
+    for plan in ([], ["--plan"]):
+        err = refused(1, "inspect", "the cat", "-m", "sample:rnn-dot", *plan)
+        assert "the decoder needs a text" in err
+
+
+def test_a_trace_reads_the_text_twice(
+    answer: Callable[..., str], folder: Callable[[str], Path]
+) -> None:
+    asked = ["the cat sat", "-m", folder("gpt2"), "--plan"]
+    assert " for 2 runs beside loading" in answer("trace", *asked)
+    assert "runs" not in answer("inspect", *asked).splitlines()[3].split("beside")[0]
+
+
+@pytest.mark.parametrize(("text", "maps"), [("the cat sat on the mat", 4), ("the cat", 2)])
+def test_the_plan_of_a_check_counts_its_runs(
+    answer: Callable[..., str],
+    folder: Callable[[str], Path],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    maps: int,
+) -> None:
+    import torch
+
+    asked = ["check", folder("gpt2"), "--text", text]
+    plan = json.loads(answer(*asked, "--plan", "--json"))
+    heads = sum(len(path["layers"]) * path["heads"] for path in plan["layers"])
+    assert plan["plan"]["kept"] == maps * 4 * heads * plan["tokens"] ** 2
+    assert "whole maps beside those of eager: " in answer(*asked, "--plan")
+
+    read = []
+    real = torch.nn.Module.__call__
+
+    def counted(module, *args, **kwargs):
+        if type(module).__name__ == "GPT2LMHeadModel":
+            read.append(len(kwargs["input_ids"]))
+        return real(module, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", counted)
+    answer(*asked)
+    assert plan["runs"] == sum(read)
 
 
 def test_the_plan_of_a_probe(answer: Callable[..., str], folder: Callable[[str], Path]) -> None:
     out = answer("heads", "--probe", "repeated-tokens", "-m", folder("gpt2"), "--plan")
     assert "the longest of 5 texts" in out
+
+
+@pytest.mark.parametrize("plan", [[], ["--plan"]])
+@pytest.mark.parametrize("size", [1, 2])
+@pytest.mark.parametrize(
+    ("last", "said"), [("the cat the cat", "could be any of 2"), ("the mat", "no token or word")]
+)
+def test_words_are_looked_for_in_every_text_before_a_run(
+    refused: Callable[..., str],
+    folder: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    plan: list[str],
+    size: int,
+    last: str,
+    said: str,
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text(f"the cat sat\n{last}\n", encoding="utf-8")
+    monkeypatch.setattr("attnviz.run.observe", None)  # whoever runs the model fails
+    asked = ["--texts", texts, "--batch-size", size, "-m", folder("bert"), "--query", "cat"]
+    err = refused(1, "heads", *asked, "--key", "the#1", *plan)
+    assert f"texts.txt:2: --query cat{' could' if 'could' in said else ':'}" in err
+    assert said in err
+
+
+def test_a_trace_names_its_tokens_before_the_run(
+    refused: Callable[..., str], folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attnviz.run.observe", None)
+    for option in ("--query", "--key"):
+        err = refused(1, "trace", "the cat the cat", "-m", folder("bert"), option, "cat")
+        assert f"{option} cat could be any of 2 tokens" in err

@@ -83,3 +83,29 @@ def test_what_is_refused(
 ) -> None:
     with pytest.raises(ModelError, match=message):
         load(str(folder("gpt2")), **options)
+
+
+@pytest.mark.parametrize("name", ["bert", "llama"])
+def test_quantized_weights(
+    folder: Callable[[str], Path], capfd: pytest.CaptureFixture[str], name: str
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    from attnviz.check import check_model
+
+    exact = attnviz.capture(attnviz.load(str(folder(name)), device="cpu"), TEXT)
+    model = attnviz.load(str(folder(name)), device="cpu", quantize="8bit")
+    found = attnviz.capture(model, TEXT)
+    for layer in found.main_stack.layers:
+        weights, own = (one.main_stack.weights(layer) for one in (found, exact))
+        assert 0 < np.abs(weights - own).max() < 0.1
+        np.testing.assert_allclose(weights.sum(axis=-1), 1, atol=1e-5)
+    assert np.isnan(found.scores["self"]["norm"]).all()
+    assert all(one.ok for one in check_model(model, TEXT) if one.ok is not None)
+    assert "MatMul8bitLt" not in capfd.readouterr().err
+
+
+def test_quantized_weights_without_a_kernel(folder: Callable[[str], Path]) -> None:
+    pytest.importorskip("bitsandbytes")
+    model = attnviz.load(str(folder("llama")), device="cpu", quantize="4bit")
+    with pytest.raises(ModelError, match="bitsandbytes cannot run llama on cpu"):
+        attnviz.capture(model, TEXT)

@@ -176,12 +176,12 @@ def bert(folder: Path, head: str = "ForMaskedLM", **settings: Any) -> Path:
     return save(folder, built(getattr(transformers, f"Bert{head}"), config), tokenizer)
 
 
-def gpt2(folder: Path, *, bos: bool = True) -> Path:
+def gpt2(folder: Path, head: str = "LMHeadModel", *, bos: bool = True, **settings: Any) -> Path:
     """A GPT-2 of two layers and four heads that reads 64 tokens."""
-    from transformers import GPT2Config, GPT2LMHeadModel
+    import transformers
 
     tokenizer = byte_level(bos=bos)
-    config = GPT2Config(
+    config = transformers.GPT2Config(
         vocab_size=len(tokenizer),
         n_embd=32,
         n_layer=2,
@@ -189,16 +189,17 @@ def gpt2(folder: Path, *, bos: bool = True) -> Path:
         n_positions=64,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
+        **settings,
     )
-    return save(folder, built(GPT2LMHeadModel, config), tokenizer)
+    return save(folder, built(getattr(transformers, f"GPT2{head}"), config), tokenizer)
 
 
-def llama(folder: Path) -> Path:
+def llama(folder: Path, head: str = "ForCausalLM", **settings: Any) -> Path:
     """A grouped-query Llama of three layers, four heads and two key-value heads."""
-    from transformers import LlamaConfig, LlamaForCausalLM
+    import transformers
 
     tokenizer = byte_fallback()
-    config = LlamaConfig(
+    config = transformers.LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=32,
         num_hidden_layers=3,
@@ -208,8 +209,9 @@ def llama(folder: Path) -> Path:
         max_position_embeddings=256,
         bos_token_id=1,
         eos_token_id=2,
+        **settings,
     )
-    return save(folder, built(LlamaForCausalLM, config), tokenizer)
+    return save(folder, built(getattr(transformers, f"Llama{head}"), config), tokenizer)
 
 
 def t5(folder: Path) -> Path:

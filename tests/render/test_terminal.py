@@ -110,8 +110,8 @@ def test_failed_checks_are_named_in_the_heading():
 
 
 def test_an_absent_prediction_says_why():
-    bare = replace(capture(), prediction=Prediction(note="this checkpoint has no task head"))
-    assert "No prediction: this checkpoint has no task head." in printed(build(bare))
+    bare = replace(capture(), prediction=Prediction(note="this model has no task head"))
+    assert "No prediction: this model has no task head." in printed(build(bare))
 
 
 def test_notes_stand_below_the_picture():

@@ -40,7 +40,16 @@ def heading_of(content: FigureContent, style: ImageStyle, shown: Sequence[Heatma
     title = title_of(content) if style.title is None else style.title
     details = [*details_of(content.body, shown), *content.notes]
     failed = "; ".join(f"{check.name} {check.detail}".strip() for check in content.failed)
-    return Heading(title, tuple(details), f"CHECK FAILED: {failed}" if failed else "")
+    failed = f"CHECK FAILED: {failed}" if failed else ""
+    return Heading(title, tuple(details), failed, structure_of(content.body))
+
+
+def structure_of(body: ImageBody) -> str:
+    """The heaviest keys and diagonals of a head whose map was not kept whole; else empty."""
+    if not isinstance(body, HeadScreen) or body.structure is None:
+        return ""
+    parts = body.structure.parts(lambda label: fit(display(label), LONGEST))
+    return " · ".join(f"{name} {', '.join(found)} {whole}" for name, found, whole in parts)
 
 
 def title_of(content: FigureContent) -> str:

@@ -47,17 +47,21 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The title, the small print that says what the picture is, and what went wrong."""
+    """The title, the small print that says what the picture is, what went wrong, and what holds a
+    long map together.
+    """
 
     title: str
     details: tuple[str, ...]
     failed: str = ""
+    structure: str = ""
 
     def lines(self, pen: Pen, room: float) -> list[tuple[str, float, str, str]]:
         """(text, points, weight, colour) of every line, in this width."""
         theme = pen.style.theme
         parts = [(self.title, TITLE, "bold", theme.ink), (self.failed, DETAIL, "bold", "#d62828")]
-        parts += [(" · ".join(self.details), DETAIL, "normal", theme.faint)]
+        small = (" · ".join(self.details), self.structure)
+        parts += [(text, DETAIL, "normal", theme.faint) for text in small]
         return [(line, size, weight, colour) for text, size, weight, colour in parts if text
                 for line in pen.wrapped(pen.plain(text), room, size, weight)]  # fmt: skip
 

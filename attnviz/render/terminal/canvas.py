@@ -177,3 +177,8 @@ def painted(background: RGB | None, foreground: RGB | None = None, bold: bool = 
         bgcolor=None if background is None else Color.from_rgb(*background),
         bold=bold or None,
     )
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 head`, `12 heads`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from attnviz.render.terminal.canvas import Canvas, Line
+from attnviz.render.terminal.canvas import Canvas, Line, counted
 from attnviz.render.terminal.head_grid import STYLES
 from attnviz.render.terminal.head_maps import head_maps
 from attnviz.render.terminal.head_screen import fitted_map
@@ -203,4 +203,5 @@ def matching(view: Contrast) -> Iterator[str]:
     elif view.words:
         yield "compared: words, because the models cut them into different tokens. "
     if view.missing:
-        yield f"{view.missing} heads exist in one of them only. "
+        exist = "exists" if view.missing == 1 else "exist"
+        yield f"{counted(view.missing, 'head')} {exist} in one of them only. "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
-from attnviz.render.terminal.canvas import Canvas, Line
+from attnviz.render.terminal.canvas import Canvas, Line, counted
 from attnviz.render.terminal.compare import comparison, contrast
 from attnviz.render.terminal.head_grid import head_grid
 from attnviz.render.terminal.head_maps import head_maps
@@ -80,11 +80,6 @@ def facts(one: Facts, canvas: Canvas) -> list[Line]:
     elif one.checks:
         parts += [(" · ", "dim"), ("checked ✓", "green")]
     return canvas.prose(parts)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 head`, `12 heads`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def tokens(one: Facts) -> str:

@@ -94,21 +94,10 @@ def title(screen: HeadScreen, canvas: Canvas) -> list[Line]:
 
 def structure(one: Structure, canvas: Canvas) -> list[Line]:
     """The heaviest keys and diagonals of a long map, with their shares of its attention."""
-    keys = [f"{key} {canvas.token(one.keys.labels[key], SINK_LABEL).strip()} {percent(share)}"
-            for key, share in one.heavy]  # fmt: skip
-    slashes = [f"{-offset:+d} {percent(share)}" if offset else f"self {percent(share)}"
-               for offset, share in one.slashes]  # fmt: skip
     parts: list[tuple[str, str]] = []
-    for name, whole, found in (("keys", one.vertical, keys), ("diagonals", one.slash, slashes)):
-        if found:
-            parts += [(f"{name} ", ""), (f"{'   '.join(found)}   ", "dim")]
-            parts.append((f"(best tenth {percent(whole)})   ", "dim"))
+    for name, found, whole in one.parts(lambda label: canvas.token(label, SINK_LABEL).strip()):
+        parts += [(f"{name} ", ""), (f"{'   '.join(found)}   {whole}   ", "dim")]
     return canvas.prose(parts)
-
-
-def percent(share: float) -> str:
-    """`54%`."""
-    return f"{share:.0%}"
 
 
 def scores(screen: HeadScreen) -> str:
