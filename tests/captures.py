@@ -74,7 +74,7 @@ def layer(
     if whole:
         kept["weights"] = weights
     else:
-        kept |= heaviest(weights) | {"pooled": pooled(weights, 4).astype(np.float32)}
+        kept |= heaviest(weights) | pooled(weights, 4, allowed)
     return LayerAttention(
         layer=number,
         order=number,
@@ -133,15 +133,20 @@ def heaviest(weights: np.ndarray, count: int = 4) -> dict[str, np.ndarray]:
     return {"top_keys": order, "top_weights": np.take_along_axis(weights, order, axis=-1)}
 
 
-def pooled(weights: np.ndarray, bins: int) -> np.ndarray:
-    """(heads, bins, bins): mass, as the observers pool."""
+def pooled(weights: np.ndarray, bins: int, allowed: np.ndarray) -> dict[str, np.ndarray]:
+    """The maps in (bins, bins) cells by mass and by maximum, and the counts of allowed cells."""
     heads, queries, keys = weights.shape
     rows, columns = np.arange(queries) * bins // queries, np.arange(keys) * bins // keys
-    out = np.zeros((heads, bins, bins), np.float32)
+    mass, most = np.zeros((2, heads, bins, bins), np.float32)
+    cells = np.zeros((bins, bins), np.float32)
     for i in range(queries):
         for j in range(keys):
-            out[:, rows[i], columns[j]] += weights[:, i, j]
-    return out / np.bincount(rows)[None, :, None]
+            at = rows[i], columns[j]
+            mass[:, *at] += weights[:, i, j]
+            most[:, *at] = np.maximum(most[:, *at], weights[:, i, j])
+            cells[at] += allowed[i, j]
+    mass /= np.bincount(rows)[None, :, None]
+    return {"pooled": mass, "pooled_max": most, "pooled_cells": cells}
 
 
 FACTS = ModelFacts("tiny-bert", "BertModel", None, 3, 4, 22_713_216, "float32", "cpu")

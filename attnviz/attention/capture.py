@@ -25,7 +25,9 @@ class LayerAttention:
 
     `heads` are the observed query heads (of `n_heads`); the first axis of every array in `kept`
     runs over them. Names in `kept`: `weights` float32 (heads, queries, keys); `pooled`
-    (heads, query bins, key bins), the mass that a query of the bin gives the key bin on average;
+    (heads, query bins, key bins), the mass that a query of the bin gives the key bin on average,
+    `pooled_max` the largest weight in it, `pooled_cells` (query bins, key bins) its cells that the
+    mask allows;
     `window` (heads, rows, columns), the weights from query and key `window_at` on, and
     `window_allowed`, its mask; `top_keys` and `top_weights` (heads, queries, k), heaviest first;
     `row_sums` (heads, queries); `column_means` (heads, keys); `links` (queries, 4): head, key,

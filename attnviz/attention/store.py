@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 KEY = "attnviz"
-MAPS = ("weights", "pooled")
+MAPS = ("weights", "pooled", "pooled_max")
 ALLOWED = "allowed/"
 SCALE = ".scale"
 
@@ -41,8 +41,9 @@ SCALE = ".scale"
 def save(capture: Capture, path: str | Path, dtype: StoreDtype = "float32") -> None:
     """Write the capture; the file appears whole or not at all.
 
-    With `dtype` float16 or uint8 the maps (`weights`, `pooled`) are rounded, uint8 linearly
-    between 0 and the largest weight of each row; the capture in the file notes the largest error.
+    With `dtype` float16 or uint8 the maps (`weights`, `pooled`, `pooled_max`) are rounded, uint8
+    linearly between 0 and the largest weight of each row; the capture in the file notes the largest
+    error.
     Maps of a layer with a NaN or negative value stay as they are. What is rounded takes its new
     size in memory beside the capture. Raises OutputError.
     """
@@ -268,6 +269,8 @@ def _check_shapes(layer: LayerAttention) -> None:
     shapes: dict[str, tuple[int | None, ...]] = {
         "weights": (heads, queries, keys),
         "pooled": (heads, None, None),
+        "pooled_max": (heads, None, None),
+        "pooled_cells": (None, None),
         "top_keys": (heads, queries, None),
         "top_weights": (heads, queries, None),
         "window": (heads, None, None),

@@ -93,11 +93,13 @@ def within(first: int, last: int, start: int) -> slice:
 
 @dataclass(frozen=True)
 class PooledMaps:
-    """Keeps `pooled`, float32 (heads, query bins, key bins) with at most `side` bins a side.
+    """Keeps `pooled` and `pooled_max`, float32 (heads, query bins, key bins) with at most `side`
+    bins a side, and `pooled_cells`, float32 (query bins, key bins): the cells that the mask allows.
 
-    A cell is the share of its attention that a query of the bin gives to the keys of the bin, on
-    average: rows sum to what the rows of the map sum to (METRICS.md 8.4, mass). Bins run over the
-    positions that are not padding. Rows without a finite weight count as empty.
+    A cell of `pooled` is the share of its attention that a query of the bin gives to the keys of
+    the bin, on average: rows sum to what the rows of the map sum to. One of `pooled_max` is the
+    largest weight in it (METRICS.md 8.4). Bins run over the positions that are not padding. Rows
+    without a finite weight count as empty.
     """
 
     side: int = POOLED_SIDE[1]
@@ -109,17 +111,22 @@ class PooledMaps:
 
 
 class _Pooled:
-    """Sums the rows of a bin as they come, and then the columns of that sum, once."""
+    """Gathers the rows of a bin as they come, key by key, and then the keys of that, once."""
 
     def __init__(self, site: Site, side: int, device: torch.device) -> None:
         rows, columns = bins(site.queries, side, device), bins(site.keys, side, device)
         self.rows: list[int] = rows.tolist()
         self.counts = torch.bincount(rows[rows >= 0], minlength=1)
-        height, width = len(self.counts), int(columns.max()) + 1
         self.real_keys, self.columns = columns >= 0, columns.clamp_min(0)
-        self.sums = torch.zeros(len(site.heads), height, width, device=device)
-        self.sum = torch.zeros(len(site.heads), len(columns), device=device)
-        self.bin, self.reach = 0, 0  # of the sum: its bin of queries, the key that ends it
+        heads, keys = len(site.heads), len(columns)
+        shape = len(self.counts), int(columns.max()) + 1
+        self.mass = torch.zeros(heads, *shape, device=device)
+        self.most = torch.zeros(heads, *shape, device=device)
+        self.cells = torch.zeros(shape, device=device)
+        self.sum = torch.zeros(heads, keys, device=device)
+        self.best = torch.zeros(heads, keys, device=device)
+        self.open = torch.zeros(1, keys, device=device)
+        self.bin, self.reach = 0, 0  # of these three: the bin of queries, the key that ends it
 
     def update(self, block: RowBlock, step: int) -> None:
         weights = block.weights if block.finite else block.weights.nan_to_num()
@@ -131,19 +138,27 @@ class _Pooled:
             if own != self.bin:
                 self._close()
                 self.bin = own
-            self.sum[:, block.keys] += weights[:, start:at].sum(dim=1)
+            part, best = weights[:, start:at], self.best[:, block.keys]
+            self.sum[:, block.keys] += part.sum(dim=1)
+            torch.maximum(best, part.amax(dim=1), out=best)
+            self.open[:, block.keys] += block.allowed[start:at].sum(dim=0)
             self.reach = max(self.reach, block.keys.stop)
 
     def _close(self) -> None:
-        """The sum of the rows goes into its bin, key by key."""
+        """What was gathered goes into its bin."""
         reached = slice(0, self.reach)
-        found = self.sum[:, reached] * self.real_keys[reached]
-        self.sums[:, self.bin].scatter_add_(1, self.columns[reached].expand_as(found), found)
-        self.sum.zero_()
+        columns, real = self.columns[reached].expand(len(self.sum), -1), self.real_keys[reached]
+        self.mass[:, self.bin].scatter_add_(1, columns, self.sum[:, reached] * real)
+        most = self.most[:, self.bin]
+        most.scatter_reduce_(1, columns, self.best[:, reached] * real, "amax")
+        self.cells[self.bin].scatter_add_(0, columns[0], self.open[0, reached] * real)
+        for gathered in (self.sum, self.best, self.open):
+            gathered.zero_()
 
     def result(self) -> Mapping[str, Tensor]:
         self._close()
-        return {"pooled": self.sums / self.counts.clamp_min(1)[None, :, None]}
+        mass = self.mass / self.counts.clamp_min(1)[None, :, None]
+        return {"pooled": mass, "pooled_max": self.most, "pooled_cells": self.cells}
 
 
 def bins(axis: Axis, side: int, device: torch.device) -> Tensor:

@@ -95,8 +95,9 @@ class Size(NamedTuple):
         return (4 * self.heads + 1) * self.rows * self.columns if self.heads else 0
 
     def pooled(self, side: int) -> int:
-        """Bytes of its maps in at most `side` bins a side."""
-        return 4 * self.heads * min(side, self.queries) * min(side, self.keys)
+        """Bytes of its maps in at most `side` bins a side, by mass and by maximum."""
+        cells = min(side, self.queries) * min(side, self.keys)
+        return 4 * (2 * self.heads + 1) * cells if self.heads else 0
 
     def top(self, count: int) -> int:
         """Bytes of the `count` heaviest keys of every query."""
@@ -131,11 +132,11 @@ def make_plan(sizes: Sequence[Size], memory: str | None) -> Plan:
 def smaller(sizes: Sequence[Size], room: int) -> Iterator[tuple[Keeps, int, int]]:
     """(what, side of pooled maps, top keys) to try in turn, so that both share the room."""
     least, most = TOP_KEYS
-    heads = max(1, sum(one.heads for one in sizes))
+    maps = max(1, sum(2 * one.heads + 1 for one in sizes if one.heads))  # see Size.pooled
     each = max(1, sum(one.top(1) for one in sizes))
     for top in (max(least, min(most, room // (2 * each))), least, 0):
         left = max(0, room - top * each)
-        side = max(POOLED_SIDE[0], min(POOLED_SIDE[1], math.isqrt(left // (4 * heads))))
+        side = max(POOLED_SIDE[0], min(POOLED_SIDE[1], math.isqrt(left // (4 * maps))))
         yield "pooled" if top else "bins", side, top
 
 

@@ -37,7 +37,8 @@ class Heatmap:
     drawn off the colour scale. `vmax` is the largest value in the others. `pooled` names what a
     cell of several positions holds, empty when every cell is one. `notes` state what was left
     out or changed; `hidden` names what the look and the selection left out, `left_out` the share
-    of the attention that went with it. `measure` is what the values are.
+    of the attention that went with it. `measure` is what the values are. `cells`, (rows, columns),
+    counts the cells of the map that each one holds, without masked ones; None when each is one.
     """
 
     values: np.ndarray
@@ -55,6 +56,7 @@ class Heatmap:
     hidden: str = ""
     left_out: float = 0.0
     measure: str = "attention weight"
+    cells: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -132,6 +134,7 @@ def take(one: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
         rows=tuple(one.rows[i] for i in rows),
         columns=tuple(one.columns[j] for j in columns),
         sinks=one.sinks[list(columns)],
+        cells=None if one.cells is None else one.cells[grid],
     )
 
 

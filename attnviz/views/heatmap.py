@@ -155,14 +155,23 @@ def _heaviest(layer: LayerAttention, head: int, look: Look, queries: Sequence[in
 
 
 def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> Heatmap:
-    """The pooled map that the run kept."""
+    """The map that the run pooled, by what the look asks for where that was kept."""
     index = layer.heads.index(head)
     values = np.asarray(layer.kept["pooled"][index], np.float32)
+    cells = layer.kept.get("pooled_cells")
+    reduce = "mass" if cells is None else look.reduce
     rows = spans(layer.queries, values.shape[0])
     columns = spans(layer.keys, values.shape[1])
+    if reduce == "max":
+        values = np.asarray(layer.kept["pooled_max"][index], np.float32)
+    elif reduce == "mean" and cells is not None:
+        queries = np.array([b - a for a, b in rows], np.float32)
+        values = values * queries[:, None] / np.maximum(cells, 1)
     sinks = sink_columns(layer, head, look)
     states = np.where(values == 0, State.ZERO, State.VALUE).astype(np.uint8)
-    if layer.causal and len(layer.queries) == len(layer.keys):
+    if cells is not None:
+        states[np.asarray(cells) == 0] = State.MASKED
+    elif layer.causal and len(layer.queries) == len(layer.keys):
         ahead = np.array([a for a, _ in columns])[None] >= np.array([b for _, b in rows])[:, None]
         states[ahead] = State.MASKED
     states[_all_in(layer.queries.padding, rows), :] = State.PADDED
@@ -172,8 +181,8 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> 
     states[[bool(broken[a:b].any()) for a, b in rows], :] = State.NAN
     states[~np.isfinite(values)] = State.NAN
     notes = ["the maps were not kept whole"]
-    if look.reduce != "mass":
-        notes.append(f"they were pooled by mass, not by {look.reduce}")
+    if look.reduce != reduce:
+        notes.append(f"they were pooled by {reduce}, not by {look.reduce}")
     if look.words:
         notes.append("words were not merged")
     if look.hide_special or look.renormalize:
@@ -190,9 +199,10 @@ def _kept_pooled(layer: LayerAttention, head: int, look: Look, chosen: bool) -> 
         sinks=np.array([sinks[a:b].any() for a, b in columns], bool),
         vmax=0.0,
         scale=look.scale,
-        reduce="mass",
-        pooled="mass" if values.shape != (len(layer.queries), len(layer.keys)) else "",
+        reduce=reduce,
+        pooled=reduce if values.shape != (len(layer.queries), len(layer.keys)) else "",
         notes=tuple(notes),
+        cells=None if cells is None else np.asarray(cells),
     )
     return replace(one, vmax=largest(one))
 

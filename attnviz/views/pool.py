@@ -34,7 +34,7 @@ def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
         return one
     rows = even_bins(height, max(1, max_rows))
     columns = column_bins(one.sinks, max(1, max_columns))
-    values, states = _reduced(one, rows, columns)
+    values, states, cells = _reduced(one, rows, columns)
     small = replace(
         one,
         values=values,
@@ -43,6 +43,7 @@ def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
         columns=tuple((one.columns[a][0], one.columns[b - 1][1]) for a, b in columns),
         sinks=np.logical_or.reduceat(one.sinks, [a for a, _ in columns]),
         pooled=one.reduce,
+        cells=cells,
     )
     return replace(small, vmax=largest(small))
 
@@ -84,23 +85,24 @@ def _broken_bins(alone: np.ndarray, size: int) -> Bins:
     return bins
 
 
-def _reduced(one: Heatmap, rows: Bins, columns: Bins) -> tuple[np.ndarray, np.ndarray]:
-    """Values and states of the pooled cells."""
+def _reduced(one: Heatmap, rows: Bins, columns: Bins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values and states of the pooled cells, and how many cells of the map each holds."""
     tops, lefts = [a for a, _ in rows], [a for a, _ in columns]
     known = one.states <= ZERO
     values = np.where(known, one.values, np.float32(0))
+    held = known * np.float32(1) if one.cells is None else one.cells * known
+    cells = _summed(held, tops, lefts)
     if one.reduce == "max":
         out = np.maximum.reduceat(np.maximum.reduceat(values, tops, axis=0), lefts, axis=1)
     elif one.reduce == "mean":
-        out = _summed(values, tops, lefts)
-        out = out / np.maximum(_summed(known.astype(np.float32), tops, lefts), 1)
+        out = _summed(values * held, tops, lefts) / np.maximum(cells, 1)
     else:
         real = (one.states != State.PADDED).any(axis=1).astype(np.float32)
         real *= np.array([b - a for a, b in one.rows], np.float32)
         values = values * np.where(real > 0, real, 1)[:, None]
         out = _summed(values, tops, lefts)
         out = out / np.maximum(np.add.reduceat(real, tops), 1)[:, None]
-    return out, _pooled_states(one.states, out, tops, lefts)
+    return out, _pooled_states(one.states, out, tops, lefts), cells
 
 
 def _summed(values: np.ndarray, tops: Sequence[int], lefts: Sequence[int]) -> np.ndarray:

@@ -52,12 +52,15 @@ def test_bins_are_even_and_in_order(length: int, side: int) -> None:
     cells=st.sampled_from([20, 100, 2**20]),
 )
 def test_pooled_maps_keep_the_mass(queries: int, keys: int, side: int, cells: int) -> None:
-    """METRICS.md 8.4: mean over the queries of a bin, sum over its keys."""
-    maps = np.random.default_rng(queries * 50 + keys).dirichlet(np.ones(keys), (2, queries))
+    """METRICS.md 8.4: mean over the queries of a bin, sum over its keys; and the largest cell."""
+    generator = np.random.default_rng(queries * 50 + keys)
+    maps = generator.dirichlet(np.ones(keys), (2, queries))
+    allowed = generator.random((queries, keys)) < 0.8
     before = plan.BLOCK_CELLS["cpu"]
     plan.BLOCK_CELLS["cpu"] = cells
     try:
-        pooled = observed(maps, [PooledMaps(side)])["pooled"]
+        kept = observed(maps, [PooledMaps(side)], allowed=allowed)
+        pooled = kept["pooled"]
     finally:
         plan.BLOCK_CELLS["cpu"] = before
     height, width = min(side, queries), min(side, keys)
@@ -68,6 +71,9 @@ def test_pooled_maps_keep_the_mass(queries: int, keys: int, side: int, cells: in
         for j in range(width):
             block = maps[:, row_bins == i][:, :, key_bins == j]
             np.testing.assert_allclose(pooled[:, i, j], block.sum(2).mean(1), atol=1e-5)
+            np.testing.assert_allclose(kept["pooled_max"][:, i, j], block.max((1, 2)), atol=1e-6)
+            count = allowed[row_bins == i][:, key_bins == j].sum()
+            assert kept["pooled_cells"][i, j] == count
     np.testing.assert_allclose(pooled.sum(-1), 1, atol=1e-5)
 
 

@@ -104,6 +104,8 @@ def test_pooled_maps_say_what_they_are():
     )
     kept = held.stacks["self"].by_layer[1].kept
     np.testing.assert_allclose(found["self.pooled"][1], kept["pooled"], rtol=1e-6)
+    np.testing.assert_allclose(found["self.pooled_max"][1], kept["pooled_max"], rtol=1e-6)
+    np.testing.assert_array_equal(found["self.pooled_cells"][1], kept["pooled_cells"])
     np.testing.assert_array_equal(found["self.score.first"][1], kept["score.first"])
 
 

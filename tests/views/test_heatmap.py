@@ -82,6 +82,24 @@ def test_pooled_maps_of_the_run_are_drawn_as_they_were_kept():
     assert one.values.sum(axis=1) == pytest.approx(np.ones(4))
 
 
+@pytest.mark.parametrize("reduce", ["mass", "mean", "max"])
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("size", [4, 2])
+def test_maps_pooled_in_the_run_are_those_pooled_for_the_picture(reduce, causal, size):
+    """Once and twice: a mean is that of the cells that the mask allows, wherever it is taken."""
+    look = Look(reduce=reduce, sink_split=False)
+    whole = pooled(heatmap(layer(0, TOKENS, TOKENS, causal=causal), 3, look), size, size)
+    kept = heatmap(layer(0, TOKENS, TOKENS, causal=causal, whole=False), 3, look)
+    small = pooled(kept, size, size)
+    np.testing.assert_allclose(small.values, whole.values, atol=1e-6)
+    np.testing.assert_array_equal(small.states, whole.states)
+    assert small.pooled == reduce
+    assert kept.notes == ("the maps were not kept whole",)
+    again = pooled(pooled(heatmap(layer(0, TOKENS, TOKENS, causal=causal), 3, look), 4, 4), 2, 2)
+    once = pooled(heatmap(layer(0, TOKENS, TOKENS, causal=causal), 3, look), 2, 2)
+    np.testing.assert_allclose(again.values, once.values, atol=1e-6)
+
+
 def test_rows_of_a_run_without_whole_maps_come_from_the_heaviest_keys():
     one = heatmap(layer(0, TOKENS, TOKENS, whole=False), 0, Look(), queries=(2, 5))
     assert one.rows == ((2, 3), (5, 6))

@@ -11,9 +11,10 @@
 
 Where layers differ, each is a stack of one layer named `S/L3`. Where the maps were not kept whole
 there is, instead of `S` and `S.allowed`, `S.pooled` (layer, head, query bin, key bin), the
-attention that a query of the bin gives the key bin on average, and `S.query_edges` and
-`S.key_edges`, where the bins begin and, last, end. `schema`, `axes`, `model`, `revision`, `text`,
-`pair`, `target` and `notes` say the rest. No array needs `allow_pickle`.
+attention that a query of the bin gives the key bin on average, `S.pooled_max`, the largest weight
+there, `S.pooled_cells` (layer, query bin, key bin), the cells that the mask allows, and
+`S.query_edges` and `S.key_edges`, where the bins begin and, last, end. `schema`, `axes`, `model`,
+`revision`, `text`, `pair`, `target` and `notes` say the rest. No array needs `allow_pickle`.
 """
 
 from __future__ import annotations
@@ -127,7 +128,7 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
             found = spans(axis, bins)
             edges = [found[0][0], *(stop for _, stop in found)]
             write(f"{prefix}.{side}_edges", np.array(edges, np.int64))
-        write_window(write, prefix, group)
+        write_beside(write, prefix, group)
     write(f"{prefix}.layers", np.array([layer.layer for layer, _ in group], np.int64))
     write(f"{prefix}.heads", np.array(heads, np.int64))
     write_axis(write, prefix, "queries", "query", first.queries)
@@ -138,14 +139,18 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
         write(f"{prefix}.{score}", np.array(rows, np.float64))
 
 
-def write_window(write: Writer, prefix: str, group: Group) -> None:
-    """Write what was kept at full resolution beside pooled maps, if anything was."""
-    if not all("window" in layer.kept for layer, _ in group):
-        return
-    maps = [[layer.kept["window"][layer.heads.index(head)] for head in heads]
-            for layer, heads in group]  # fmt: skip
-    write(f"{prefix}.window", np.array(maps, np.float32))
-    write(f"{prefix}.window_at", np.array(group[0][0].kept["window_at"], np.int64))
+def write_beside(write: Writer, prefix: str, group: Group) -> None:
+    """Write what was kept beside maps that were pooled by mass."""
+    kept = set.intersection(*({*layer.kept} for layer, _ in group))
+    for name in sorted(kept & {"pooled_max", "window"}):
+        maps = [[layer.kept[name][layer.heads.index(head)] for head in heads]
+                for layer, heads in group]  # fmt: skip
+        write(f"{prefix}.{name}", np.array(maps, np.float32))
+    if "pooled_cells" in kept:
+        cells = [layer.kept["pooled_cells"] for layer, _ in group]
+        write(f"{prefix}.pooled_cells", np.array(cells, np.int64))
+    if "window_at" in kept:
+        write(f"{prefix}.window_at", np.array(group[0][0].kept["window_at"], np.int64))
 
 
 def write_axis(write: Writer, prefix: str, labels: str, side: str, axis: Axis) -> None:
