@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOKENS, LAYERS, HEADS, WIDTH = 2048, 12, 12, 768
+MEMORY = "112MiB"  # pooled maps of 256 × 256, by mass and by maximum, and top keys
 
 
 def model(implementation: str = "sdpa") -> GPT2LMHeadModel:
@@ -49,14 +50,14 @@ def ways(names: tuple[str, ...]) -> dict[str, Callable[[], object]]:
 
     def scored() -> object:
         with patch.object(plan, "TOP_KEYS", (0, 0)):
-            return attnviz.capture(sdpa, tensors, memory="64MiB")
+            return attnviz.capture(sdpa, tensors, memory=MEMORY)
 
     tensors = {"input_ids": ids, "use_cache": False}
     every = {
         "plain": plain,
         "one": lambda: attnviz.capture(sdpa, tensors, layers=[6], heads=[3]),
         "scored": scored,
-        "all": lambda: attnviz.capture(sdpa, tensors, memory="64MiB"),
+        "all": lambda: attnviz.capture(sdpa, tensors, memory=MEMORY),
         "eager": maps,
     }
     return {name: every[name] for name in names}

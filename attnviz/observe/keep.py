@@ -111,52 +111,42 @@ class PooledMaps:
 
 
 class _Pooled:
-    """Gathers the rows of a bin as they come, key by key, and then the keys of that, once."""
-
     def __init__(self, site: Site, side: int, device: torch.device) -> None:
         rows, columns = bins(site.queries, side, device), bins(site.keys, side, device)
         self.rows: list[int] = rows.tolist()
         self.counts = torch.bincount(rows[rows >= 0], minlength=1)
         self.real_keys, self.columns = columns >= 0, columns.clamp_min(0)
-        heads, keys = len(site.heads), len(columns)
         shape = len(self.counts), int(columns.max()) + 1
-        self.mass = torch.zeros(heads, *shape, device=device)
-        self.most = torch.zeros(heads, *shape, device=device)
+        self.mass = torch.zeros(len(site.heads), *shape, device=device)
+        self.most = torch.zeros(len(site.heads), *shape, device=device)
         self.cells = torch.zeros(shape, device=device)
-        self.sum = torch.zeros(heads, keys, device=device)
-        self.best = torch.zeros(heads, keys, device=device)
-        self.open = torch.zeros(1, keys, device=device)
-        self.bin, self.reach = 0, 0  # of these three: the bin of queries, the key that ends it
 
     def update(self, block: RowBlock, step: int) -> None:
+        """Neighbouring bins with as many rows each are pooled together."""
         weights = block.weights if block.finite else block.weights.nan_to_num()
+        bins = groupby(self.rows[block.start : block.stop])
+        sizes = [(own, len([*same])) for own, same in bins]
         at = 0
-        for own, rows in groupby(self.rows[block.start : block.stop]):
-            start, at = at, at + len([*rows])
-            if own < 0:
-                continue
-            if own != self.bin:
-                self._close()
-                self.bin = own
-            part, best = weights[:, start:at], self.best[:, block.keys]
-            self.sum[:, block.keys] += part.sum(dim=1)
-            torch.maximum(best, part.amax(dim=1), out=best)
-            self.open[:, block.keys] += block.allowed[start:at].sum(dim=0)
-            self.reach = max(self.reach, block.keys.stop)
+        for (size, padding), group in groupby(sizes, lambda one: (one[1], one[0] < 0)):
+            found = [own for own, _ in group]
+            rows = slice(at, at + size * len(found))
+            at = rows.stop
+            if not padding:
+                here = slice(found[0], found[-1] + 1)
+                self._add(here, weights[:, rows], block.allowed[rows], block.keys)
 
-    def _close(self) -> None:
-        """What was gathered goes into its bin."""
-        reached = slice(0, self.reach)
-        columns, real = self.columns[reached].expand(len(self.sum), -1), self.real_keys[reached]
-        self.mass[:, self.bin].scatter_add_(1, columns, self.sum[:, reached] * real)
-        most = self.most[:, self.bin]
-        most.scatter_reduce_(1, columns, self.best[:, reached] * real, "amax")
-        self.cells[self.bin].scatter_add_(0, columns[0], self.open[0, reached] * real)
-        for gathered in (self.sum, self.best, self.open):
-            gathered.zero_()
+    def _add(self, bins: slice, weights: Tensor, allowed: Tensor, keys: slice) -> None:
+        heads, rows, width = weights.shape
+        count = bins.stop - bins.start
+        real = self.real_keys[keys]
+        index = self.columns[keys].expand(heads, count, width)
+        parts = weights.reshape(heads, count, rows // count, width)
+        self.mass[:, bins].scatter_add_(2, index, parts.sum(dim=2) * real)
+        self.most[:, bins].scatter_reduce_(2, index, parts.amax(dim=2) * real, "amax")
+        cells = allowed.reshape(count, rows // count, width).sum(dim=1) * real
+        self.cells[bins].scatter_add_(1, index[0], cells.float())
 
     def result(self) -> Mapping[str, Tensor]:
-        self._close()
         mass = self.mass / self.counts.clamp_min(1)[None, :, None]
         return {"pooled": mass, "pooled_max": self.most, "pooled_cells": self.cells}
 
