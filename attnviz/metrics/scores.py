@@ -79,7 +79,7 @@ class _Masses:
         self.near.add(block, cells.chosen)
 
     def _entropies(self, block: RowBlock, keys: Tensor) -> None:
-        """Those of the rows; `keys`, int64 (rows,), counts the keys that a counted row may reach."""
+        """Those of the rows; `keys`, int64 (rows,), counts what each counted row may reach."""
         sums, rows = block.row_sums, self.queries.rows(block)
         whole = sums.masked_fill(sums <= 0, 1)  # a row that gives all to learned sinks
         logs = block.weights.clamp_min(TINY).log_()  # far faster than torch.special.entr on a CPU

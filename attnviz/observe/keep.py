@@ -124,10 +124,10 @@ class _Pooled:
     def update(self, block: RowBlock, step: int) -> None:
         """Neighbouring bins with as many rows each are pooled together."""
         weights = block.weights if block.finite else block.weights.nan_to_num()
-        bins = groupby(self.rows[block.start : block.stop])
-        sizes = [(own, len([*same])) for own, same in bins]
+        runs = groupby(self.rows[block.start : block.stop])
+        sized = [(own, len([*same])) for own, same in runs]
         at = 0
-        for (size, padding), group in groupby(sizes, lambda one: (one[1], one[0] < 0)):
+        for (size, padding), group in groupby(sized, lambda one: (one[1], one[0] < 0)):
             found = [own for own, _ in group]
             rows = slice(at, at + size * len(found))
             at = rows.stop
@@ -136,6 +136,7 @@ class _Pooled:
                 self._add(here, weights[:, rows], block.allowed[rows], block.keys)
 
     def _add(self, bins: slice, weights: Tensor, allowed: Tensor, keys: slice) -> None:
+        """These bins take the weights (heads, rows, width) of rows that they share evenly."""
         heads, rows, width = weights.shape
         count = bins.stop - bins.start
         real = self.real_keys[keys]
