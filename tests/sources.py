@@ -13,7 +13,7 @@ from torch import Tensor
 
 from attnviz.attention.axis import Axis
 from attnviz.attention.rows import Observer, RowBlock, Site
-from attnviz.observe.engine import stream
+from attnviz.observe.stream import stream
 
 
 class ArraySource:

@@ -13,7 +13,7 @@ from attnviz.attention.axis import Axis
 from attnviz.attention.rows import Site
 from attnviz.metrics.values import ValueWeighted
 from attnviz.observe import plan
-from attnviz.observe.engine import stream
+from attnviz.observe.stream import stream
 from tests.metrics.definitions import counted
 from tests.sources import ArraySource, causal_uniform, random_maps, to_key, tokens, uniform
 

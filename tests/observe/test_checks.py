@@ -11,7 +11,7 @@ from attnviz.attention.axis import Axis, slots
 from attnviz.attention.capture import AttentionStack, Check, LayerAttention
 from attnviz.attention.rows import Site
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
-from attnviz.observe.engine import stream
+from attnviz.observe.stream import stream
 from tests.sources import ArraySource, causal_uniform, observed, random_maps, tokens, uniform
 
 NAMES = ["finite", "rows sum to 1", "masked keys get nothing", IGNORES_PADDING]

@@ -125,7 +125,7 @@ def test_blocks_are_held_between_passes_only_where_all_of_them_may_be(
     held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 60)
-    monkeypatch.setattr("attnviz.observe.engine.HELD_CELLS", held)
+    monkeypatch.setattr("attnviz.observe.stream.HELD_CELLS", held)
     made: list[int] = []
 
     def count(block: RowBlock) -> dict[str, torch.Tensor]:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.attention.flex_attention import create_block_mask
 
-from attnviz.observe.engine import spans
 from attnviz.observe.function_tap import scaled_dot_product
 from attnviz.observe.interface_tap import mask_of
 from attnviz.observe.mask import Mask
 from attnviz.observe.plan import BLOCK_CELLS
 from attnviz.observe.source import FunctionSource, TensorSource
+from attnviz.observe.stream import spans
 
 CPU = torch.device("cpu")
 LOW = torch.finfo(torch.float32).min
