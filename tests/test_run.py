@@ -125,8 +125,8 @@ def test_the_plan_bounds_what_is_kept() -> None:
     whole = captured(tokens=64)
     assert whole.plan["kept"] == 2 * 4 * 64 * 64 * 4
     stages = {
-        "28KiB": ("maps pooled to 16 × 16, 3 heaviest keys of every query kept", "28.0 KiB"),
-        "16KiB": ("maps pooled to 16 × 16, heaviest keys dropped", "16.0 KiB"),
+        "40KiB": ("maps pooled to 16 × 16, 3 heaviest keys of every query kept", "40.0 KiB"),
+        "28KiB": ("maps pooled to 16 × 16, heaviest keys dropped", "28.0 KiB"),
         "8KiB": ("maps dropped, scores kept", "8.0 KiB"),
     }
     for memory, (said, allowed) in stages.items():
