@@ -54,7 +54,7 @@ def test_the_plan_of_export_writes_nothing(
 
 @pytest.mark.parametrize(
     ("memory", "keeps"),
-    [("1GiB", "whole"), ("64KiB", "pooled"), ("24KiB", "bins"), ("13KiB", "scores")],
+    [("1GiB", "whole"), ("64KiB", "pooled"), ("30KiB", "bins"), ("13KiB", "scores")],
 )
 def test_the_plan_is_what_a_run_obeys(
     answer: Callable[..., str], folder: Callable[[str], Path], memory: str, keeps: str
