@@ -83,7 +83,7 @@ class FunctionSource:
 
     def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
         """See MapSource."""
-        keys, allowed = self.mask.cells(example, start, stop, self.device)
+        keys, allowed = self._cells(example, start, stop)
         if self.plain:
             weights = self._plain_rows(example, heads, start, stop, keys, allowed)
         else:
@@ -94,25 +94,38 @@ class FunctionSource:
     def width(self, example: int, start: int, stop: int) -> int:
         """See MapSource."""
         keys = self.mask.reach(start, stop)
+        if not self.plain:
+            return int(keys.stop)
         if self.mask.given is not None:
             keys = self.mask.cells(example, start, stop, self.device)[0]
         return int(keys.stop - keys.start)
 
+    def _cells(self, example: int, start: int, stop: int) -> tuple[slice, Tensor]:
+        """The keys that are computed, and bool (1 or heads, rows, width), those that are allowed.
+
+        The model's own function gets all keys but those that no call can reach: it may count them,
+        and must be seen to give nothing to those that the given mask forbids.
+        """
+        if self.plain:
+            return self.mask.cells(example, start, stop, self.device)
+        keys = slice(0, self.mask.reach(start, stop).stop)
+        return keys, self.mask.allowed(example, start, stop, keys, self.device)
+
     def _own_rows(self, example: int, start: int, stop: int, keys: slice) -> Tensor:
-        """float32 (heads, rows, width). The function gets all keys before these: it may count."""
-        one, before = slice(example, example + 1), slice(0, keys.stop)
+        """float32 (heads, rows, width)."""
+        one = slice(example, example + 1)
         query = self.query[one, :, start:stop]
-        added = self.mask.additive(example, start, stop, before, query)
-        cut = {k: self.cut(v, example, start, stop, before) for k, v in self.keywords.items()}
+        added = self.mask.additive(example, start, stop, keys, query)
+        cut = {k: self.cut(v, example, start, stop, keys) for k, v in self.keywords.items()}
         arguments = (
             self.module,
             query,
-            self.key[one, :, before],
-            self.value[one, :, before, :1],
+            self.key[one, :, keys],
+            self.value[one, :, keys, :1],
             None if added is None else added[None],
         )
         weights = self.eager(*arguments, **(cut | {"dropout": 0.0}))[1]
-        return weights[0, ..., keys.start :].float()  # type: ignore[no-any-return]
+        return weights[0].float()  # type: ignore[no-any-return]
 
     def cut(self, value: Any, example: int, start: int, stop: int, keys: slice) -> Any:
         """A keyword tensor's part for these rows and keys; anything else as it is."""
@@ -172,7 +185,7 @@ class FunctionSource:
         )
 
     def _agrees_on(self, example: int, row: int, limit: float) -> bool:
-        keys, allowed = self.mask.cells(example, row, row + 1, self.device)
+        keys, allowed = self._cells(example, row, row + 1)
         own = self._own_rows(example, row, row + 1, keys)
         plain = self._plain_rows(example, range(self.heads), row, row + 1, keys, allowed)
         return own.shape == plain.shape and torch.allclose(own, plain, rtol=0, atol=limit)

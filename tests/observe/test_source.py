@@ -331,3 +331,19 @@ def test_a_window_leaves_out_the_keys_before_it(padded: int) -> None:
     scores = (q @ k.repeat_interleave(2, 1).transpose(2, 3) / 8**0.5)[0]
     expected = scores.masked_fill(~given_mask, LOW).softmax(-1)
     torch.testing.assert_close(assembled(maps, block=7), expected, atol=1e-6, rtol=0)
+
+
+def test_a_function_that_disobeys_its_mask_is_seen_to() -> None:
+    """All keys are computed by the model's own function, so that the self-check sees the weight."""
+
+    def deaf(m: nn.Module, q: Tensor, k: Tensor, v: Tensor, mask: Any, **_: Any) -> Any:
+        return None, (q @ k.transpose(-1, -2)).softmax(-1)
+
+    q, k, v = qkv(2, 2, 9, 9)
+    back = torch.arange(9)[:, None] - torch.arange(9)
+    window = ((back >= 0) & (back < 3))[None, None]
+    maps = source(q, k, v, Mask(window, 9, 9, causal=False), eager=deaf)
+    assert not maps.plain
+    block = maps.block(0, range(2), 4, 6)
+    assert block.keys == slice(0, 9)
+    assert float(block.weights[:, ~block.allowed].sum()) > 0.1
