@@ -15,6 +15,7 @@ from attnviz.attention.selection import Selection
 from attnviz.render.terminal.canvas import Canvas, Depth, Line
 from attnviz.render.terminal.cells import MARKS, CellPainter, CellShape
 from attnviz.render.terminal.console import is_ascii, make_console
+from attnviz.render.terminal.head_screen import fitted_map
 from attnviz.render.terminal.map_lines import index_line, label_width, row_label
 from attnviz.render.terminal.picture import print_view
 from attnviz.render.terminal.ramps import BLOCKS, LEVELS, RAMPS, colour, glyph, grey, luminance
@@ -130,6 +131,16 @@ def every_kind():
     states = one.states.copy()
     states[3, 0] = State.CUT
     return replace(one, states=states)
+
+
+@pytest.mark.parametrize(("width", "row"), [(40, "2 c 100  50  0"), (15, "2 c 10050  0")])
+def test_a_full_cell_does_not_touch_the_next_where_there_is_room(width, row):
+    tokens = axis(["a", "b", "c"])
+    weights = np.zeros((1, 3, 3), np.float32)
+    weights[0, 2, :2] = 1.0, 0.5
+    one = heatmap(layer(0, tokens, tokens, weights), 0, Look())
+    lines = list(fitted_map(one, None, Canvas(width, Depth.NONE)))
+    assert row in ["".join(text for text, _ in line.parts).rstrip() for line in lines]
 
 
 @pytest.mark.parametrize("shape", [CellShape("digits", 3), CellShape("shade", 2),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.cells import cell_len
 
 from attnviz.render.terminal.canvas import Canvas, Line
-from attnviz.render.terminal.cells import CellPainter, CellShape
+from attnviz.render.terminal.cells import LEAST_SHOWN, CellPainter, CellShape
 from attnviz.render.terminal.map_lines import (
     header,
     key_lines,
@@ -39,7 +40,8 @@ SHORT = 24  # so few rows may be drawn twice: the map with digits, then the tabl
 SINKS, SINK_LABEL = 6, 12  # texts of sinks that are named, and their cells
 LISTED = 20  # rows of the table below a pooled map
 SIGNED = CellShape("digits", 5)
-DIGITS, SQUARE, NARROW, HALF = (
+SPACED, DIGITS, SQUARE, NARROW, HALF = (
+    CellShape("digits", 4),
     CellShape("digits", 3),
     CellShape("shade", 2),
     CellShape("shade", 1),
@@ -114,7 +116,7 @@ def layout(small: Heatmap, table: AlignmentTable | None, canvas: Canvas) -> Layo
     """The best way to draw map and table in this width."""
     rows, columns = small.shape
     room = canvas.width - label_width(small, canvas)
-    cells = [*wide_cells(small, canvas), SIGNED if small.scale == "signed" else DIGITS]
+    cells = [*wide_cells(small, canvas), *digit_cells(small)]
     narrow = [SQUARE, NARROW, HALF] if canvas.halves else [SQUARE, NARROW]
     below = next((c for c in [*cells, *narrow] if c.columns(columns) <= room), narrow[-1])
     joined = table is not None and not small.pooled and rows <= MOST_ROWS
@@ -139,6 +141,15 @@ def wide_cells(small: Heatmap, canvas: Canvas) -> list[CellShape]:
         return []
     widest = max((cell_len(canvas.token(t)) for t in small.keys.labels), default=0)
     return [CellShape("digits", n) for n in range(min(10, widest + 1), 4, -1)]
+
+
+def digit_cells(small: Heatmap) -> list[CellShape]:
+    """Cells for the figures of the weights: wider ones first where 100 would touch the next."""
+    if small.scale == "signed":
+        return [SIGNED]
+    full = np.round(100 * small.values[:, :-1]) >= 100
+    beside = small.values[:, 1:] >= LEAST_SHOWN
+    return [SPACED, DIGITS] if (full & beside).any() else [DIGITS]
 
 
 def map_lines(
