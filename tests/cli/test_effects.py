@@ -110,4 +110,5 @@ def test_maps_pooled_in_the_run_are_drawn_by_the_reduction_asked_for(
     if "--query" in selection:
         assert ("no map was pooled" in out) == (reduce != "mass")
     else:
-        assert {"mass": "sum over keys", "mean": "mean weight", "max": "largest weight"}[reduce] in out
+        words = {"mass": "sum over keys", "mean": "mean weight", "max": "largest weight"}
+        assert words[reduce] in out
