@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import numpy as np
     import torch
 
     from attnviz.attention.axis import Axis
 
 
 NORM = "score.norm"  # stands only where the output projection was proven to be the one
+TINY = float(np.finfo(np.float32).tiny)
+FARTHEST = -200.0  # below the largest logit: the weight is 0, and the product with it too
 
 
 class Values(Protocol):
@@ -74,7 +77,7 @@ class Cells:
         return self.chosen.sum(dim=0)
 
 
-@dataclass(frozen=True)
+@dataclass
 class RowBlock:
     """Rows `start` to `start + rows` of the maps of one site, on the model's device.
 
@@ -82,12 +85,15 @@ class RowBlock:
     `first`; keys before it, and those behind the last, are out of reach of all these rows (causal
     maps, windows), and left out.
     `allowed`: bool (rows, width), False where the mask forbids the key.
+    `logits`: float32 like the weights, which are their softmax; None where they are not known,
+    or used up.
     """
 
     weights: torch.Tensor
     allowed: torch.Tensor
     start: int
     first: int = 0
+    logits: torch.Tensor | None = None
 
     @property
     def stop(self) -> int:
@@ -120,6 +126,25 @@ class RowBlock:
     def row_sums(self) -> torch.Tensor:
         """float32 (heads, rows): what each row gives to all keys together."""
         return self.weights.sum(dim=-1)
+
+    @cached_property
+    def row_maxima(self) -> torch.Tensor:
+        """float32 (heads, rows): the largest weight of each row."""
+        return self.weights.amax(dim=-1)
+
+    @cached_property
+    def row_entropies(self) -> torch.Tensor:
+        """float32 (heads, rows): −Σ w ln w of each row as it is, in nats.
+
+        ln w is logit − largest logit + ln largest w, which spares a logarithm of every weight; no
+        terms cancel. To take it uses the logits up.
+        """
+        logits, self.logits = self.logits, None
+        if logits is None:
+            logs = self.weights.clamp_min(TINY).log_()  # far faster than torch.special.entr
+            return -logs.mul_(self.weights).sum(dim=-1)
+        logits.sub_(logits.amax(dim=-1, keepdim=True)).clamp_min_(FARTHEST)
+        return -logits.mul_(self.weights).sum(dim=-1) - self.row_maxima.log() * self.row_sums
 
     @cached_property
     def finite(self) -> bool:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from attnviz.attention.rows import Accumulator, Cells, RowBlock, Site
 
 NEAR = 4  # offsets up to this far count as a position that could explain the attention
-TINY = torch.finfo(torch.float32).tiny
 OFFSETS = {"self": 0, "previous": 1, "next": -1}  # query − key
 
 
@@ -82,8 +81,7 @@ class _Masses:
         """Those of the rows; `keys`, int64 (rows,), counts what each counted row may reach."""
         sums, rows = block.row_sums, self.queries.rows(block)
         whole = sums.masked_fill(sums <= 0, 1)  # a row that gives all to learned sinks
-        logs = block.weights.clamp_min(TINY).log_()  # far faster than torch.special.entr on a CPU
-        entropy = whole.log() - logs.mul_(block.weights).sum(dim=-1) / whole  # (heads, rows)
+        entropy = whole.log() + block.row_entropies / whole  # (heads, rows)
         self.entropy += entropy[:, rows].sum(dim=1)
         several = keys > 1
         self.relative += (entropy[:, several] / keys[several].log()).sum(dim=1)
@@ -216,6 +214,8 @@ def largest(block: RowBlock, ranges: Sequence[tuple[int, int]]) -> Tensor:
     out = torch.zeros_like(block.row_sums)
     for start, stop in ranges:
         first, last = max(start, block.keys.start), min(stop, block.keys.stop)
+        if (first, last) == (block.keys.start, block.keys.stop):
+            return block.row_maxima
         if first < last:
             here = block.weights[..., first - block.first : last - block.first]
             out = torch.maximum(out, here.amax(dim=-1))

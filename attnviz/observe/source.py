@@ -84,12 +84,14 @@ class FunctionSource:
     def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
         """See MapSource."""
         keys, allowed = self._cells(example, start, stop)
+        logits = None
         if self.plain:
-            weights = self._plain_rows(example, heads, start, stop, keys, allowed)
+            logits = self._logits(example, heads, start, stop, keys, allowed)
+            weights = torch.softmax(logits, dim=-1)
         else:
             weights = self._own_rows(example, start, stop, keys)
             weights = weights if len(heads) == self.heads else weights[list(heads)]
-        return RowBlock(weights, some(allowed, 0), start, keys.start)
+        return RowBlock(weights, some(allowed, 0), start, keys.start, logits)
 
     def width(self, example: int, start: int, stop: int) -> int:
         """See MapSource."""
@@ -137,7 +139,7 @@ class FunctionSource:
             value = value[:, :, start:stop]
         return value[..., keys] if value.shape[-1] == self.keys else value
 
-    def _plain_rows(
+    def _logits(
         self,
         example: int,
         heads: Sequence[int],
@@ -146,7 +148,7 @@ class FunctionSource:
         keys: slice,
         allowed: Tensor,
     ) -> Tensor:
-        """float32 (heads, rows, width)."""
+        """float32 (heads, rows, width): scaled dot products, very low where the mask forbids."""
         query = self.query[example, :, start:stop]  # (heads, rows, d)
         key = self.key[example, :, keys]  # (kv heads, width, d)
         group = self.heads // key.shape[0]
@@ -164,7 +166,7 @@ class FunctionSource:
             if added is None:
                 added = bars(allowed, scores.dtype)
             scores += added if len(added) == 1 else added[list(heads)]
-        return torch.softmax(scores.float(), dim=-1)
+        return scores.float()
 
     def _agrees(self) -> bool:
         """Whether plain scaled dot-product gives the model's own weights on a few rows."""
@@ -187,7 +189,8 @@ class FunctionSource:
     def _agrees_on(self, example: int, row: int, limit: float) -> bool:
         keys, allowed = self._cells(example, row, row + 1)
         own = self._own_rows(example, row, row + 1, keys)
-        plain = self._plain_rows(example, range(self.heads), row, row + 1, keys, allowed)
+        logits = self._logits(example, range(self.heads), row, row + 1, keys, allowed)
+        plain = torch.softmax(logits, dim=-1)
         return own.shape == plain.shape and torch.allclose(own, plain, rtol=0, atol=limit)
 
     def _looks_causal(self) -> bool:

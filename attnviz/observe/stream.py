@@ -37,11 +37,12 @@ def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[s
     for step in range(passes):
         for start, stop in blocks:
             block = held.get(start) or maps.block(site.example, site.heads, start, stop)
-            if step + 1 < passes and cells <= HELD_CELLS:
-                held[start] = block
             for own_passes, accumulator in started:
                 if step < own_passes:
                     accumulator.update(block, step)
+            if step + 1 < passes and cells <= HELD_CELLS:
+                block.logits = None
+                held[start] = block
     return {
         name: value.cpu().numpy() if isinstance(value, torch.Tensor) else value
         for _, accumulator in started

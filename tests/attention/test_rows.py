@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -18,6 +20,22 @@ def test_column_sums_are_those_of_the_rows() -> None:
             torch.testing.assert_close(block.column_sums(rows), weights[:, rows].sum(dim=1))
     rows = torch.tensor(masks[1])
     assert block.column_sums(rows) is block.column_sums(rows.clone())
+
+
+@pytest.mark.parametrize("scale", [0.01, 1, 30, 300])
+def test_entropies_from_logits_are_those_of_the_weights(scale: float) -> None:
+    logits = scale * torch.randn(2, 4, 50, generator=torch.Generator().manual_seed(0))
+    allowed = torch.arange(50) < torch.tensor([[1], [7], [30], [50]])
+    logits.masked_fill_(~allowed, -math.inf)
+    logits[1, 3] = torch.finfo(torch.float32).min  # nothing allowed: an even row
+    weights = logits.softmax(dim=-1)
+    exact = torch.special.entr(logits.double().softmax(dim=-1)).sum(dim=-1).float()
+    block = RowBlock(weights, allowed, 0, logits=logits)
+    torch.testing.assert_close(block.row_entropies, exact, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(
+        RowBlock(weights, allowed, 0).row_entropies, exact, rtol=1e-5, atol=1e-7
+    )
+    assert block.logits is None
 
 
 def test_a_block_knows_where_its_keys_are() -> None:
