@@ -198,7 +198,7 @@ def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> S
     Layers that count from the end take a run that observes nothing, to see which there are.
     Raises SelectionError for a layer that the model does not have.
     """
-    if all(one.first >= 0 and one.last >= 0 for one in selection.layers):
+    if not selection.counts_back:
         return selection
     tensors = {  # a cache grows with every run
         name: value if hasattr(value, "dtype") else copy.deepcopy(value)

@@ -94,6 +94,11 @@ class Selection:
                 return layer.first, head.first
         return None
 
+    @property
+    def counts_back(self) -> bool:
+        """Whether layers are counted from the end."""
+        return any(one.first < 0 or one.last < 0 for one in self.layers)
+
     def layer_numbers(self, available: Sequence[int], model_name: str) -> list[int]:
         """The layers asked for, out of those available. Raises SelectionError for others.
 

@@ -14,7 +14,7 @@ from attnviz.cli.effects import PICTURE, refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_output, chosen_form
-from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.cli.source import LoadRequest, Source, captures, require_runs
 from attnviz.cli.template import STDOUT, Template
 from attnviz.cli.write import IMAGES
 from attnviz.errors import InputError, UsageError
@@ -167,6 +167,8 @@ def compare(
     else:
         observed = selection
     other = None if with_ is None else second(with_, source)
+    if changed != request:  # refused before the first model runs
+        require_runs(source, changed, observed, talk, memory, bos, truncate, whole)
     if plan:
         planning = Planning(observed, talk, memory, bos, truncate, form, whole)
         planning([source] if other is None else [source, other], request)

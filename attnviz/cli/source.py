@@ -91,12 +91,12 @@ class LoadRequest:
     device_map: str | None = None
     quantize: str | None = None
 
-    def load(self, talk: Talk) -> LoadedModel:
-        """The loaded model, with progress and the hint about the default."""
+    def load(self, talk: Talk, weights: bool = True) -> LoadedModel:
+        """The loaded model, with progress and the hint about the default; or its outline alone."""
         from attnviz.models.resolve import resolve
 
         source = resolve(self.name)
-        if self.name is None and source.kind == "sample":
+        if self.name is None and source.kind == "sample" and weights:
             talk.hint(f"no model named: using {source.name} (choose one with -m MODEL)")
         with talk.progress(f"load {source.display}") as progress:
             from attnviz.models.load import load
@@ -111,6 +111,7 @@ class LoadRequest:
                 progress=progress,
                 device_map=self.device_map,
                 quantize=self.quantize,
+                weights=weights,
             )
 
 
@@ -165,6 +166,28 @@ def captures(
                 for own, capture in zip(alone, found, strict=True)
             ]
         yield from found
+
+
+def require_runs(
+    source: Source,
+    request: LoadRequest,
+    selection: Selection,
+    talk: Talk,
+    memory: str | None,
+    bos: bool | None,
+    truncate: bool,
+    foresee: Foresee,
+) -> None:
+    """Nothing. Raises what `captures` would refuse, from an outline of the model where that does.
+
+    Layers that count from the end take the model itself.
+    """
+    loaded = request.load(talk, weights=selection.counts_back)
+    from attnviz.inputs.encode import encode_batch
+
+    for text in source.read():
+        inputs = encode_batch(loaded, [text], bos=bos, truncate=truncate)
+        require_run(foresee, loaded, inputs, selection, memory)
 
 
 def require_run(

@@ -19,7 +19,7 @@ from attnviz.models.translate import MissingError, translate
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
     from attnviz.models.source import Source
 
@@ -36,6 +36,7 @@ class Request:
     trust_remote_code: bool
     local_only: bool
     placement: Placement
+    weights: bool = True
 
     @property
     def options(self) -> dict[str, Any]:
@@ -66,12 +67,14 @@ def load(
     progress: Progress | None = None,
     device_map: DeviceMap | None = None,
     quantize: str | None = None,
+    weights: bool = True,
 ) -> LoadedModel:
     """The model called `name`, ready to run (see `resolve` for what a name may be).
 
     A model that is in the Hub cache is taken from there, without asking the Hub for a newer one.
     `device_map` spreads it over devices, main memory and disk as accelerate does ("auto", or a
     device by module), in place of `device`; `quantize` loads it in "8bit" or "4bit".
+    Without `weights` it is on the meta device: what a run needs can be told, but it cannot be run.
     Raises ModelError when it cannot be found, fetched, read or placed on the device.
     """
     source = resolve(name)
@@ -79,7 +82,7 @@ def load(
         raise ModelError(f"{source.name} has no revisions: it is a folder", "leave --revision out")
     offline = offline or hub.is_offline()
     placement = place(device, dtype, device_map, quantize)
-    here = Request(source, revision, trust_remote_code, local_only=True, placement=placement)
+    here = Request(source, revision, trust_remote_code, True, placement, weights)
     anywhere = replace(here, local_only=False)
     if source.kind != "hub":
         request = anywhere if trust_remote_code and not offline else here
@@ -125,6 +128,9 @@ def read(request: Request) -> LoadedModel:
     config = AutoConfig.from_pretrained(where, **request.options)
     tokenizer = load_tokenizer(where, config, request.options)
     cls = model_class(config, trust_remote_code=request.trust_remote_code)
+    if not request.weights:
+        outline = outlined(cls, config, request)
+        return LoadedModel(outline, tokenizer, describe(outline, request.source), request.source)
     model, info = cls.from_pretrained(
         where,
         config=config,
@@ -145,6 +151,17 @@ def read(request: Request) -> LoadedModel:
         notes.append(f"{request.source.display} has no tokenizer: it takes tensors only")
     facts = describe(model, request.source, request.commit)
     return LoadedModel(model, tokenizer, facts, request.source, untrained, tuple(notes))
+
+
+def outlined(cls: Any, config: PreTrainedConfig, request: Request) -> PreTrainedModel:
+    """The model of this class, an auto class or its own, on the meta device."""
+    import torch
+
+    auto = hasattr(cls, "from_config")
+    options = {"trust_remote_code": request.trust_remote_code} if auto else {}
+    with torch.device("meta"):
+        model: PreTrainedModel = (cls.from_config if auto else cls)(config, **options)
+    return model
 
 
 def wrap(

@@ -189,6 +189,24 @@ def test_what_would_be_pooled_is_refused_before_a_run(
     assert not runs
 
 
+@pytest.mark.parametrize("plan", [[], ["--plan"]])
+@pytest.mark.parametrize(
+    ("memory", "layers"), [("32KiB", []), ("16KiB", ["--layer", "-1"])]
+)  # enough for gpt2, not for bert
+def test_the_second_model_is_refused_before_the_first_runs(
+    refused: Callable[..., str],
+    folder: Callable[[str], Path],
+    runs: list[int],
+    memory: str,
+    layers: list[str],
+    plan: list[str],
+) -> None:
+    asked = ["compare", LONG, "-m", folder("gpt2"), "--memory", memory, *layers, *plan]
+    assert "those of bert on" in refused(2, *asked, "--with-model", folder("bert"))
+    assert "gone" in refused(1, *asked, "--with-model", "./gone")
+    assert not runs
+
+
 def test_the_memory_that_the_refusal_names_is_enough(
     refused: Callable[..., str], answer: Callable[..., str], folder: Callable[[str], Path]
 ) -> None:

@@ -56,6 +56,33 @@ def test_weights_are_those_of_the_folder(folder: Callable[[str], Path]) -> None:
         assert torch.equal(one, two)
 
 
+@pytest.mark.parametrize("name", ["bert.Model", "gpt2", "llama", "t5", "bart", "roberta"])
+def test_without_weights_it_is_planned_alike(
+    loaded: Callable[[str], LoadedModel], copy: Callable[[str], Path], name: str
+) -> None:
+    from attnviz.attention.selection import Selection
+    from attnviz.forecast import foreseen
+    from attnviz.inputs.encode import encode
+
+    path = copy(name)
+    (path / "model.safetensors").unlink()
+    outline = load(str(path), weights=False)
+    assert outline.model.device.type == "meta"
+    assert outline.facts.parameters == loaded(name).facts.parameters
+    asked, memory = Selection.parse(layer="1"), "1GiB"
+    one, other = (
+        foreseen(model, encode(model, "the cat sat on the mat"), asked, memory)
+        for model in (outline, loaded(name))
+    )
+    assert one == other
+
+
+def test_without_weights_nor_a_named_class(copy: Callable[[str], Path]) -> None:
+    path = copy("bert")
+    tiny.edit(path, architectures=None)
+    assert load(str(path), weights=False).facts.architecture == "BertModel"
+
+
 def test_nested_and_paired_configs() -> None:
     from transformers import BertConfig, EncoderDecoderConfig, EncoderDecoderModel
 
