@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.capture import ModelFacts
+from attnviz.models.placement import is_quantized
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -31,11 +32,21 @@ def describe(
         layers=number(main, LAYERS),
         heads=number(main, HEADS),
         parameters=model.num_parameters(),
-        dtype=str(model.dtype).removeprefix("torch."),
+        dtype=number_format(model),
         device=devices(model),
         implementation=str(getattr(config, "_attn_implementation", None) or ""),
         kv_heads=number(main, KV_HEADS),
     )
+
+
+def number_format(model: PreTrainedModel) -> str:
+    """`bfloat16`; of quantized weights `8bit weights, else bfloat16`."""
+    dtype = str(model.dtype).removeprefix("torch.")
+    if not is_quantized(model):
+        return dtype
+    how = model.config.quantization_config
+    names = [f"{bits}bit" for bits in (4, 8) if getattr(how, f"load_in_{bits}bit", False)]
+    return f"{(names or [how.quant_method.value])[0]} weights, else {dtype}"
 
 
 def devices(model: PreTrainedModel) -> str:

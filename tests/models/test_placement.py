@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from transformers import BitsAndBytesConfig, GPTQConfig
 
 import attnviz
 from attnviz.errors import ModelError
 from attnviz.models import placement
-from attnviz.models.load import load
+from attnviz.models.load import load, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +86,23 @@ def test_what_is_refused(
         load(str(folder("gpt2")), **options)
 
 
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (BitsAndBytesConfig(load_in_8bit=True), "8bit weights, else bfloat16"),
+        (BitsAndBytesConfig(load_in_4bit=True), "4bit weights, else bfloat16"),
+        (GPTQConfig(bits=4), "gptq weights, else bfloat16"),
+    ],
+)
+def test_the_facts_name_the_quantization(
+    folder: Callable[[str], Path], how: Any, said: str
+) -> None:
+    model = load(str(folder("bert")), dtype="bfloat16").model
+    assert wrap(model).facts.dtype == "bfloat16"
+    model.is_quantized, model.config.quantization_config = True, how  # as a quantizer marks it
+    assert wrap(model).facts.dtype == said
+
+
 @pytest.mark.parametrize("name", ["bert", "llama"])
 def test_quantized_weights(
     folder: Callable[[str], Path], capfd: pytest.CaptureFixture[str], name: str
@@ -94,6 +112,7 @@ def test_quantized_weights(
 
     exact = attnviz.capture(attnviz.load(str(folder(name)), device="cpu"), TEXT)
     model = attnviz.load(str(folder(name)), device="cpu", quantize="8bit")
+    assert model.facts.dtype == "8bit weights, else float32"
     found = attnviz.capture(model, TEXT)
     for layer in found.main_stack.layers:
         weights, own = (one.main_stack.weights(layer) for one in (found, exact))
