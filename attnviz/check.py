@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from attnviz.attention.capture import Check
+from attnviz.attention.selection import Selection
 from attnviz.inputs.encode import encode
 from attnviz.inputs.tensors import from_tensors
 from attnviz.models.placement import is_quantized
 from attnviz.observe.checks import SelfCheck, verdicts
 from attnviz.observe.crosscheck import crosscheck, matters
 from attnviz.observe.engine import observe
+from attnviz.observe.plan import human
+from attnviz.run import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.load import LoadedModel
+    from attnviz.observe.plan import Plan
 
 PADDED = 3  # tokens that padding replaces in the second example
 
 
-def check_model(loaded: LoadedModel, text: str, target: str | None = None) -> list[Check]:
+def check_model(
+    loaded: LoadedModel, text: str, target: str | None = None, memory: str | None = None
+) -> list[Check]:
     """The self-checks, the comparison with eager for every padding, and whether weights matter."""
     tensors = read(loaded, text, target).tensors
+    why = beside_eager(loaded, tensors, memory)[1]
     checks: list[Check] = []
     for what, padded in paddings(tensors):
         inputs = from_tensors(loaded.model, padded)
@@ -35,9 +43,8 @@ def check_model(loaded: LoadedModel, text: str, target: str | None = None) -> li
             )
             checks += verdicts(seen.stacks().values())
             checks += [Check("nothing left out", False, note) for note in seen.notes]
-        if is_quantized(loaded.model):
-            why = "not compared: quantized weights cannot be shared with an eager twin"
-            checks.append(Check(f"equal to eager, {what}", None, why))
+        if why:
+            checks.append(Check(f"equal to eager, {what}", None, f"not compared: {why}"))
             break
         checks += crosscheck(loaded.model, padded, inputs.sources, inputs.targets, what)
     inputs = from_tensors(loaded.model, tensors)
@@ -51,15 +58,32 @@ def read(loaded: LoadedModel, text: str, target: str | None) -> ModelInputs:
     return encode(loaded, text, target=target)
 
 
-def effort(loaded: LoadedModel, tensors: dict[str, Any], layers: int) -> tuple[int, int]:
-    """How often the checks read this text, and how many sets of all its maps they hold at once.
+def beside_eager(
+    loaded: LoadedModel, tensors: dict[str, Any], memory: str | None
+) -> tuple[Plan, str]:
+    """The plan of the maps that are compared with those of eager, and why none are, else empty.
 
-    Every padding of one or two examples is run observed, plain and eager, with both maps kept.
+    Both are held at once, of one example or two. Raises UsageError like any run.
     """
+    plan = planned(loaded, from_tensors(loaded.model, tensors), Selection(), memory)
+    kept = 2 * plan.maps * max(examples(tensors))
+    why = ""
     if is_quantized(loaded.model):
-        return 1 + 2 + layers, 0
-    examples = [len(next(iter(padded.values()))) for _, padded in paddings(tensors)]
-    return 1 + 3 * sum(examples) + 2 + layers, 2 * max(examples)
+        why = "quantized weights cannot be shared with an eager twin"
+    elif kept > plan.budget:
+        both = f"whole maps beside those of eager take {human(kept)}"
+        why = f"{both}, --memory allows {human(plan.budget)}"
+    return replace(plan, keeps="scores" if why else "whole", kept=0 if why else kept), why
+
+
+def runs_of(tensors: dict[str, Any], layers: int, compared: bool) -> int:
+    """How often the checks read this text: every padding observed, plain and eager if compared."""
+    return 1 + (3 * sum(examples(tensors)) if compared else 0) + 2 + layers
+
+
+def examples(tensors: dict[str, Any]) -> list[int]:
+    """How many there are of every padding."""
+    return [len(next(iter(padded.values()))) for _, padded in paddings(tensors)]
 
 
 def paddings(tensors: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

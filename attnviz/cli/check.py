@@ -42,14 +42,15 @@ def check(
     quantize: o.Quantize = None,
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
+    memory: o.Memory = None,
     plan: o.Plan = False,
 ) -> None:
     """Prove that what is shown of a model's attention is right.
 
     Compares with the model's own eager weights, without and with padding on
     either side, and changes each layer's attention to see that the output
-    follows. Marks with -- what could not be compared. Exit code 1 when a check
-    fails.
+    follows. Marks with -- what could not be compared, as where --memory does
+    not allow whole maps of both. Exit code 1 when a check fails.
     """
     from attnviz.attention.selection import Selection
     from attnviz.check import check_model
@@ -60,11 +61,11 @@ def check(
     )
     if plan:
         form = "json" if json_ else "table"
-        Planning(Selection(), talk, form=form).checks(request, text, target)
+        Planning(Selection(), talk, memory, form=form).checks(request, text, target)
         return
     loaded = request.load(talk)
     with talk.progress(f"check {loaded.facts.name}"):
-        checks = check_model(loaded, text, target)
+        checks = check_model(loaded, text, target, memory)
     if json_:
         found = {"model": asdict(loaded.facts), "checks": [asdict(one) for one in checks]}
         sys.stdout.write(json.dumps(found) + "\n")

@@ -61,18 +61,17 @@ class Planning:
         self.show(loaded, [repeated_tokens(loaded, 0, self.bos)] * SEEDS)
 
     def checks(self, request: LoadRequest, text: str, target: str | None) -> None:
-        """Print what the checks of a model keep, whatever it takes, and the time of their runs."""
-        from attnviz.check import effort, read
-        from attnviz.observe.plan import Plan, free_memory, human
+        """Print what the checks of a model keep, and the time of their runs."""
+        from attnviz.check import beside_eager, read, runs_of
+        from attnviz.observe.plan import human
 
         loaded = request.load(self.talk)
         inputs = read(loaded, text, target)
-        found = self.forecast(loaded, inputs)
-        runs, maps = effort(loaded, inputs.tensors, sum(len(path.layers) for path in found.paths))
-        free, kept = free_memory(), maps * found.plan.maps
-        found = replace(found, plan=Plan(free, found.plan.maps, kept=kept))
-        what = "whole maps beside those of eager" if maps else "no maps"
-        keeps = f"keeps   {what}: {human(kept)} of {human(free)} free"
+        plan, why = beside_eager(loaded, inputs.tensors, self.memory)
+        found = replace(self.forecast(loaded, inputs), plan=plan)
+        runs = runs_of(inputs.tensors, sum(len(path.layers) for path in found.paths), not why)
+        what = f"no maps ({why})" if why else "whole maps beside those of eager"
+        keeps = f"keeps   {what}: {human(plan.kept)} of {human(plan.budget)} allowed"
         replace(self, runs=runs).tell(loaded, found, [found.tokens], keeps)
 
     def show(self, loaded: LoadedModel, inputs: Iterable[ModelInputs]) -> None:

@@ -31,6 +31,19 @@ def test_check_of_the_sample(answer: Callable[..., str]) -> None:
         assert f"equal to eager, {padding}" in text
 
 
+def test_what_the_memory_does_not_allow_is_not_compared(
+    answer: Callable[..., str], refused: Callable[..., str], folder: Callable[[str], Path]
+) -> None:
+    asked = ["check", folder("gpt2"), "--text", "the cat sat on the mat", "--memory"]
+    lines = answer(*asked, "4KiB").splitlines()
+    [left] = [line for line in lines if line.startswith("  --")]
+    assert left.startswith("  --    equal to eager, no padding: not compared: whole maps beside")
+    assert left.endswith("--memory allows 4.0 KiB")
+    need = left.split(" take ")[1].split(",")[0]
+    assert "largest difference" in answer(*asked, f"{float(need.split()[0]) + 0.1}KiB")
+    assert "--memory 1.0 KiB is not enough" in refused(2, *asked, "1KiB")
+
+
 @pytest.mark.parametrize("model", ["gpt2", "bart", "llama"])
 def test_check_of_any_model(
     answer: Callable[..., str], folder: Callable[[str], Path], model: str

@@ -118,21 +118,32 @@ def test_a_trace_reads_the_text_twice(
     assert "runs" not in answer("inspect", *asked).splitlines()[3].split("beside")[0]
 
 
-@pytest.mark.parametrize(("text", "maps"), [("the cat sat on the mat", 4), ("the cat", 2)])
+@pytest.mark.parametrize(
+    ("text", "maps", "memory"),
+    [
+        ("the cat sat on the mat", 4, "1GiB"),
+        ("the cat", 2, "1GiB"),
+        ("the cat sat on the mat", 0, "4KiB"),
+    ],
+)
 def test_the_plan_of_a_check_counts_its_runs(
     answer: Callable[..., str],
     folder: Callable[[str], Path],
     monkeypatch: pytest.MonkeyPatch,
     text: str,
     maps: int,
+    memory: str,
 ) -> None:
     import torch
 
-    asked = ["check", folder("gpt2"), "--text", text]
+    asked = ["check", folder("gpt2"), "--text", text, "--memory", memory]
     plan = json.loads(answer(*asked, "--plan", "--json"))
     heads = sum(len(path["layers"]) * path["heads"] for path in plan["layers"])
     assert plan["plan"]["kept"] == maps * 4 * heads * plan["tokens"] ** 2
-    assert "whole maps beside those of eager: " in answer(*asked, "--plan")
+    keeps = answer(*asked, "--plan").splitlines()[1]
+    assert keeps.startswith(
+        f"keeps   {'whole maps beside those of eager: ' if maps else 'no maps ('}"
+    )
 
     read = []
     real = torch.nn.Module.__call__
