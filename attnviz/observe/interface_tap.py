@@ -1,15 +1,16 @@
 """The interface tap: sees every model that fetches its attention function from transformers.
 
 `AttentionInterface.get_interface(implementation, default)` is asked at every call; `default` is
-the model's own eager function. The one method is wrapped once and passes everything through
-unless the current context has an active tap. So is the mask function for SDPA: under a tap, long
-masks are lazy.
+the model's own eager function. The one method is wrapped while any tap is open, and passes
+everything through unless the current context has an active one. So is the mask function for SDPA:
+under a tap, long masks are lazy.
 """
 
 from __future__ import annotations
 
 import functools
-from contextlib import contextmanager
+import threading
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 UNMASKED = ("eager", "flex_attention")  # attend to everything when they are given no mask
 
 _active: ContextVar[Watcher | None] = ContextVar("attnviz_interface_tap", default=None)
+_lock = threading.Lock()
+_open: list[None] = []  # one for every tap
+_undo = ExitStack()
 
 
 class Watcher(Protocol):
@@ -57,22 +61,38 @@ def active() -> Watcher | None:
 @contextmanager
 def interface_tap(watcher: Watcher) -> Iterator[None]:
     """Reports every attention call to the watcher while the context is open."""
-    _install()
-    token = _active.set(watcher)
+    with _installed():
+        token = _active.set(watcher)
+        try:
+            yield
+        finally:
+            _active.reset(token)
+
+
+@contextmanager
+def _installed() -> Iterator[None]:
+    """The wrappers are there while a tap of any thread is open; torch.compile cannot trace them."""
+    with _lock:
+        if not _open:
+            _install(_undo)
+        _open.append(None)
     try:
         yield
     finally:
-        _active.reset(token)
+        with _lock:
+            _open.pop()
+            if not _open:
+                _undo.close()
 
 
-@functools.cache
-def _install() -> None:
+def _install(undo: ExitStack) -> None:
     from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
     from transformers.modeling_utils import AttentionInterface
 
     if ALL_MASK_ATTENTION_FUNCTIONS["sdpa"] is sdpa_mask:  # of another we do not know what it does
         lazy = lazily(sdpa_mask, lambda: _active.get() is not None)
         ALL_MASK_ATTENTION_FUNCTIONS.register("sdpa", lazy)
+        undo.callback(ALL_MASK_ATTENTION_FUNCTIONS.register, "sdpa", sdpa_mask)
 
     original = AttentionInterface.get_interface
 
@@ -85,6 +105,7 @@ def _install() -> None:
         return functools.partial(_observed, real, default, attn_implementation or "eager")
 
     setattr(AttentionInterface, "get_interface", get_interface)  # noqa: B010
+    undo.callback(setattr, AttentionInterface, "get_interface", original)
 
 
 def _observed(

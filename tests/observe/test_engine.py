@@ -10,16 +10,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 from transformers import (
+    AttentionInterface,
     BertConfig,
     BertModel,
     CLIPConfig,
     CLIPModel,
 )
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 
 from attnviz.attention.rows import Observer, Site
 from attnviz.errors import CaptureError
 from attnviz.observe.crosscheck import flat
-from attnviz.observe.interface_tap import active
+from attnviz.observe.interface_tap import active, interface_tap
 from tests.observe.runs import ids, maps, seen_by
 from tests.zoo.oracle import inputs
 from tests.zoo.shrink import build
@@ -104,6 +106,43 @@ def test_gradients_are_off_inside_and_on_outside() -> None:
     seen = seen_by(model, inputs(model))
     assert not any(one.requires_grad for one in flat(seen.outputs))
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("name", ["llama", "bert"])
+def test_the_whole_model_is_compiled_after_a_capture_as_before(name: str) -> None:
+    model = build(name)
+    given = {"input_ids": ids(1, 8)}
+    with torch.no_grad():
+        plain = model(**given)[0]
+        for _ in range(2):
+            torch.compiler.reset()
+            whole = torch.compile(model, backend="eager", fullgraph=True)
+            torch.testing.assert_close(whole(**given)[0], plain)
+            seen_by(model, given)
+            torch.testing.assert_close(whole(**given)[0], plain)
+
+
+def test_the_wrappers_go_with_the_last_tap_of_any_thread() -> None:
+    watcher: Any = None
+    opened, over = threading.Event(), threading.Event()
+
+    def wrapped() -> tuple[bool, bool]:
+        method, mask = AttentionInterface.get_interface, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"]
+        return "attnviz" in method.__module__, mask is not sdpa_mask
+
+    def tap() -> None:
+        with interface_tap(watcher):
+            opened.set()
+            over.wait(10)
+
+    thread = threading.Thread(target=tap)
+    with interface_tap(watcher):
+        thread.start()
+        assert opened.wait(10)
+    assert wrapped() == (True, True)
+    over.set()
+    thread.join()
+    assert wrapped() == (False, False)
 
 
 def test_two_models_in_two_threads_and_a_third_unobserved() -> None:
