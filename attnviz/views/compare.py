@@ -115,7 +115,8 @@ class SideBySide:
 class DistanceMatrix:
     """Distances between `heads` in the order of their groups, or between `layers`.
 
-    `shown` has their names on both axes; what has no distance is masked.
+    `shown` has their names on both axes; what has no distance is masked. `share` and `sharing` of
+    heads are those of HeadGroups.
     """
 
     stack: str
@@ -123,6 +124,8 @@ class DistanceMatrix:
     shown: Heatmap
     queries: int
     several: bool = False
+    share: int = 1
+    sharing: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,7 +294,8 @@ def group_matrix(groups: HeadGroups) -> DistanceMatrix:
     order = list(groups.order)
     names = [groups.heads[i].label for i in order]
     shown = distance_map(names, groups.distances[np.ix_(order, order)])
-    return DistanceMatrix(groups.stack, "heads", shown, groups.queries, groups.several)
+    told = (groups.queries, groups.several, groups.share, groups.sharing)
+    return DistanceMatrix(groups.stack, "heads", shown, *told)
 
 
 def distance_map(names: Sequence[str], values: np.ndarray) -> Heatmap:

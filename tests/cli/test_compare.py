@@ -54,6 +54,23 @@ def test_groups(answer: Callable[..., str], saved: Callable[[str], Path]) -> Non
     assert sum(row["typical"] == "1" for row in rows) == len(found["groups"])
 
 
+def test_both_views_tell_of_heads_that_share_keys(
+    answer: Callable[..., str], saved: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path, picture = saved("llama"), tmp_path / "out.svg"
+    told = []
+    for view in ("table", "matrix"):
+        asked = ["compare", path, "--view", view]
+        assert "with the same keys (every 2 heads)" in answer(*asked)
+        answer(*asked, "-o", picture)
+        assert "where they share keys (every 2" in picture.read_text(encoding="utf-8")
+        found = json.loads(answer(*asked, "--json"))
+        told.append((found["heads_per_key"], found["sharing"]))
+    assert told[0] == told[1]
+    assert told[0][0] == 2
+    assert "heads_per_key" not in json.loads(answer("compare", path, "--layers", "--json"))
+
+
 def test_the_heads_most_like_one(answer: Callable[..., str], saved: Callable[[str], Path]) -> None:
     path = saved("bert")
     everything = json.loads(answer("compare", path, "--json"))["distances"][6]

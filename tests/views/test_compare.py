@@ -69,6 +69,8 @@ def test_heads_that_share_keys_are_marked() -> None:
     layers = [found.distances[i : i + 4, i : i + 4] for i in (0, 4, 8)]
     assert same == pytest.approx(np.mean([(one[0, 1] + one[2, 3]) / 2 for one in layers]))
     assert others == pytest.approx(np.mean([one[:2, 2:].mean() for one in layers]))
+    matrix = group_matrix(found)
+    assert (matrix.share, matrix.sharing) == (2, found.sharing)
     assert head_groups(asked(grouped, "L0H0,L0H1")).sharing is None
 
 

@@ -35,7 +35,9 @@ def comparison_values(view: Comparison) -> dict[str, Any]:
         maps = [named(head) | {"map": map_values(one)} for head, one in view.maps.maps]
         return out | {"heads": maps, "pairs": pairs}
     if isinstance(view, DistanceMatrix):
-        return out | {view.what: list(view.shown.keys.labels), "distances": distances(view)}
+        names = list(view.shown.keys.labels)
+        shared = shared_values(view) if view.what == "heads" else {}
+        return out | {view.what: names, "distances": distances(view)} | shared
     moved = [
         named(one.one) | {"distance": number(one.distance), "most": most_values(one.most)}
         for one in view.rows
@@ -70,11 +72,14 @@ def group_values(view: HeadGroups) -> dict[str, Any]:
             for head, (x, y) in zip(view.heads, view.points.tolist(), strict=True)
         ],
         "distances": numbers(view.distances),
-        "heads_per_key": view.share,
-        "sharing": dict(zip(("same_keys", "others"), map(number, view.sharing), strict=True))
-        if view.sharing
-        else None,
-    }
+    } | shared_values(view)
+
+
+def shared_values(view: HeadGroups | DistanceMatrix) -> dict[str, Any]:
+    """How many heads read the same keys, and how far those and others of a layer are apart."""
+    names = ("same_keys", "others")
+    sharing = dict(zip(names, map(number, view.sharing), strict=True)) if view.sharing else None
+    return {"heads_per_key": view.share, "sharing": sharing}
 
 
 def named(head: Head) -> dict[str, Any]:

@@ -138,12 +138,13 @@ def compared(body: HeadGroups | DistanceMatrix | Contrast) -> Iterator[str]:
     if isinstance(body, HeadGroups):
         yield "colours = groups, grey = like no other"
         yield "the nearer, the more alike, as far as a plane can show it"
-        if body.sharing:
-            same, others = body.sharing
-            yield (f"heads of a layer are {same:.2f} apart where they share keys "
-                   f"(every {body.share}, joined by lines), else {others:.2f}")  # fmt: skip
     elif body.what == "heads":
         yield "in the order of their groups"
+    if body.sharing:
+        same, others = body.sharing
+        lines = ", joined by lines" if isinstance(body, HeadGroups) else ""
+        yield (f"heads of a layer are {same:.2f} apart where they share keys "
+               f"(every {body.share}{lines}), else {others:.2f}")  # fmt: skip
 
 
 def chosen(one: Heatmap) -> Iterator[str]:

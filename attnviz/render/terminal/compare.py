@@ -41,6 +41,7 @@ def comparison(view: Compared, canvas: Canvas) -> Iterator[Line]:
         between = "heads, in the order of their groups" if view.what == "heads" else "layers"
         yield from canvas.prose(heading(f"Distances between {between}", view, canvas))
         yield from fitted_map(view.shown, None, canvas)
+        yield from shared(view, canvas)
 
 
 def heading(title: str, view: Compared | Contrast, canvas: Canvas) -> list[tuple[str, str]]:
@@ -78,6 +79,11 @@ def groups(view: HeadGroups, canvas: Canvas) -> Iterator[Line]:
         for one, other, far in view.pairs
     ]
     yield from canvas.prose([("nearest pairs  ", "dim"), ("   ".join(nearest), "")], 4)
+    yield from shared(view, canvas)
+
+
+def shared(view: HeadGroups | DistanceMatrix, canvas: Canvas) -> Iterator[Line]:
+    """How far heads of a layer are apart with the same keys, and without."""
     if view.sharing:
         same, others = view.sharing
         how = f"{short(same)} with the same keys (every {view.share} heads), {short(others)} others"
