@@ -15,6 +15,7 @@ from attnviz.models.placement import is_quantized
 from attnviz.observe.checks import SelfCheck, verdicts
 from attnviz.observe.crosscheck import crosscheck, matters
 from attnviz.observe.engine import observe
+from attnviz.observe.explain import explained
 from attnviz.observe.plan import human
 from attnviz.run import planned
 
@@ -31,9 +32,21 @@ PADDED = 3  # tokens that padding replaces in the second example
 def check_model(
     loaded: LoadedModel, text: str, target: str | None = None, memory: str | None = None
 ) -> list[Check]:
-    """The self-checks, the comparison with eager for every padding, and whether weights matter."""
+    """Everything that is proved of a model on this text.
+
+    Raises UsageError when the memory is not enough, ModelError when the model cannot be run.
+    """
     tensors = read(loaded, text, target).tensors
-    why = beside_eager(loaded, tensors, memory)[1]
+    plan, why = beside_eager(loaded, tensors, memory)
+    with explained(loaded, from_tensors(loaded.model, tensors), plan):
+        return proofs(loaded, tensors, why)
+
+
+def proofs(loaded: LoadedModel, tensors: dict[str, Any], why: str) -> list[Check]:
+    """The self-checks, the comparison with eager for every padding, and whether weights matter.
+
+    `why` says why there is no comparison, where there is none.
+    """
     checks: list[Check] = []
     for what, padded in paddings(tensors):
         inputs = from_tensors(loaded.model, padded)

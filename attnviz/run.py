@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.capture import Capture
 from attnviz.attention.selection import Range, Selection
-from attnviz.errors import CaptureError, InputError, ModelError, SelectionError
+from attnviz.errors import CaptureError, InputError, SelectionError
 from attnviz.inputs.text import Text
 from attnviz.metrics.alignment import Alignment
 from attnviz.metrics.scores import Content, Masses
 from attnviz.metrics.structure import Structure
 from attnviz.metrics.targets import Targets
 from attnviz.metrics.values import ValueWeighted
-from attnviz.models.placement import is_quantized
 from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
+from attnviz.observe.explain import explained
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, WindowMaps
 from attnviz.observe.plan import Plan, Size, expected_sites, make_plan
 
@@ -299,36 +299,9 @@ def guarded(
     wants: Wanted,
     keeper: Keeper,
 ) -> Observation:
-    """The observed run. Raises ModelError when it runs out of memory, with the plan's numbers, and
-    for quantized weights that have no kernel here.
-    """
-    import torch
-
-    try:
+    """The observed run. Raises ModelError, see `explained`."""
+    with explained(loaded, inputs, keeper.plan):
         return observe(loaded.model, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError, AssertionError) as error:
-        name, device = loaded.facts.name, loaded.facts.device
-        if _is_memory(error):
-            tokens = max(len(axis) for axis in inputs.sources)
-            raise ModelError(
-                f"out of memory on {device} at {tokens} tokens ({keeper.plan})",
-                "select layers or heads, shorten the text (--truncate), or use --dtype bfloat16",
-            ) from error
-        if is_quantized(loaded.model):
-            raise ModelError(
-                f"bitsandbytes cannot run {name} on {device}: {error}",
-                "try the other --quantize (8bit or 4bit), another --device, or leave it out",
-            ) from error
-        raise
-
-
-def _is_memory(error: Exception) -> bool:
-    import torch
-
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text
 
 
 def _listed(numbers: Sequence[int] | None) -> str | None:

@@ -44,6 +44,17 @@ def test_what_the_memory_does_not_allow_is_not_compared(
     assert "--memory 1.0 KiB is not enough" in refused(2, *asked, "1KiB")
 
 
+def test_out_of_memory_is_an_error_of_one_line(
+    refused: Callable[..., str], folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(attnviz.check, "crosscheck", full)
+    err = refused(1, "check", folder("gpt2"), "--text", "the cat sat on the mat")
+    assert "out of memory on cpu at 6 tokens (whole maps, 4.5 KiB; " in err
+
+
 @pytest.mark.parametrize("model", ["gpt2", "bart", "llama"])
 def test_check_of_any_model(
     answer: Callable[..., str], folder: Callable[[str], Path], model: str

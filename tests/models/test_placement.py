@@ -10,6 +10,7 @@ import pytest
 from transformers import BitsAndBytesConfig, GPTQConfig
 
 import attnviz
+from attnviz.check import check_model
 from attnviz.errors import ModelError
 from attnviz.models import placement
 from attnviz.models.load import load, wrap
@@ -108,8 +109,6 @@ def test_quantized_weights(
     folder: Callable[[str], Path], capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     pytest.importorskip("bitsandbytes")
-    from attnviz.check import check_model
-
     exact = attnviz.capture(attnviz.load(str(folder(name)), device="cpu"), TEXT)
     model = attnviz.load(str(folder(name)), device="cpu", quantize="8bit")
     assert model.facts.dtype == "8bit weights, else float32"
@@ -128,3 +127,5 @@ def test_quantized_weights_without_a_kernel(folder: Callable[[str], Path]) -> No
     model = attnviz.load(str(folder("llama")), device="cpu", quantize="4bit")
     with pytest.raises(ModelError, match="bitsandbytes cannot run llama on cpu"):
         attnviz.capture(model, TEXT)
+    with pytest.raises(ModelError, match="bitsandbytes cannot run llama on cpu"):
+        check_model(model, TEXT)
