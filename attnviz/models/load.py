@@ -167,11 +167,12 @@ def outlined(cls: Any, config: PreTrainedConfig, request: Request) -> PreTrained
 def wrap(
     model: LoadedModel | nn.Module, tokenizer: PreTrainedTokenizerBase | None = None
 ) -> LoadedModel:
-    """A model that is in memory already, as `load` would give it back."""
+    """A model that is in memory already, as `load` would give it back; compiled ones as written."""
     from transformers import PreTrainedModel
 
     if isinstance(model, LoadedModel):
         return model
+    model = getattr(model, "_orig_mod", model)
     if not isinstance(model, PreTrainedModel):
         from attnviz.models.plain import wrap_module
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # Names under which attention modules are handed the states of another sequence.
 OTHER_SEQUENCE = ("key_value_states", "encoder_hidden_states", "cross_attention_states")
+EVALUATED = {"training": False, "_compiled_call_impl": None}
 HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head", "heads", "nhead")
 
 
@@ -124,13 +125,21 @@ class ModuleWalk:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Every module in eval mode and no gradients while the context is open; then as it was."""
-    training = [module for module in model.modules() if module.training]
-    for module in training:
-        module.training = False
+    """Every module in eval mode and no gradients while the context is open; then as it was.
+
+    A module that was compiled runs as it is written: what is fused cannot be observed.
+    """
+    was = [
+        (module, name, getattr(module, name, None))
+        for module in model.modules()
+        for name in EVALUATED
+        if getattr(module, name, None)
+    ]
+    for module, name, _ in was:
+        setattr(module, name, EVALUATED[name])
     try:
         with torch.no_grad():
             yield
     finally:
-        for module in training:
-            module.training = True
+        for module, name, value in was:
+            setattr(module, name, value)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from transformers import (
 )
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 
+import attnviz
 from attnviz.attention.rows import Observer, Site
 from attnviz.errors import CaptureError
 from attnviz.observe.crosscheck import flat
@@ -120,6 +122,24 @@ def test_the_whole_model_is_compiled_after_a_capture_as_before(name: str) -> Non
             torch.testing.assert_close(whole(**given)[0], plain)
             seen_by(model, given)
             torch.testing.assert_close(whole(**given)[0], plain)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_compiled_model_is_observed_as_it_is_written(wrapped: bool) -> None:
+    model = build("llama")
+    given = {"input_ids": ids(1, 8)}
+    plain = attnviz.capture(model, given).main_stack.layer(1)
+    torch.compiler.reset()
+    if wrapped:
+        whole = torch.compile(model, backend="eager", fullgraph=True)
+    else:
+        model.compile(backend="eager", fullgraph=True)
+        whole = model
+    seen = attnviz.capture(whole, given)
+    np.testing.assert_array_equal(seen.main_stack.layer(1).kept["weights"], plain.kept["weights"])
+    assert seen.model == attnviz.capture(model, given).model
+    assert wrapped or model._compiled_call_impl is not None
+    torch.compiler.reset()
 
 
 def test_the_wrappers_go_with_the_last_tap_of_any_thread() -> None:
