@@ -63,7 +63,9 @@ class _Targets:
         self.position = torch.arange(len(site.keys), device=device)
         self.copies = Copies(site.keys, device)
         self.targets = self.queries.real_keys & ~self.queries.special
-        self.totals = {name: torch.zeros(len(site.heads), device=device) for name in NAMES}
+        self.exact = torch.float32 if device.type == "mps" else torch.float64
+        nothing = torch.zeros(len(site.heads), dtype=self.exact, device=device)
+        self.totals = {name: nothing.clone() for name in NAMES}
         self.mass = torch.zeros(len(site.heads), device=device)
         self.rows = {name: torch.zeros((), device=device) for name in NAMES[2:]}
 
@@ -83,16 +85,17 @@ class _Targets:
     def _distances(
         self, weights: Tensor, mass: Tensor, query: Tensor, block: RowBlock, rows: Tensor
     ) -> None:
-        """Positions are taken from the block's first row, so that float32 holds small offsets."""
-        key = (self.position[block.keys] - block.start).float()
-        query = (query - block.start).float()
-        offset = block.column_sums(rows) @ key - mass @ query
+        """Positions count from the block's first row; offsets cancel, and are summed exactly."""
+        key = (self.position[block.keys] - block.start).to(self.exact)
+        query = (query - block.start).to(self.exact)
+        sums, mass = block.column_sums(rows).to(self.exact), mass.to(self.exact)
+        offset = sums @ key - mass @ query
         self.totals["offset"] += offset
         if self.site.causal:
             self.totals["distance"] -= offset
         else:
-            far = (key - query[:, None]).abs()
-            self.totals["distance"] += weights.flatten(1) @ far.flatten()
+            far = (key - query[:, None]).abs().float()
+            self.totals["distance"] += (weights * far).sum(dim=2).sum(dim=1)
 
     def _windows(self, weights: Tensor, query: Tensor, block: RowBlock) -> None:
         """Only the columns that are near some row of the block, and the first ones, are read."""
@@ -128,7 +131,7 @@ class _Targets:
         means = {name: total / counts[name] for name, total in self.totals.items()}
         if not self.one_sequence:
             means = {name: total.fill_(math.nan) for name, total in means.items()}
-        return {f"score.{name}": mean for name, mean in means.items()}
+        return {f"score.{name}": mean.float() for name, mean in means.items()}
 
 
 class Copies:
