@@ -252,6 +252,16 @@ def test_a_function_that_is_not_plain_is_found_out() -> None:
     assert source(q, k, v, Mask(None, 5, 5, causal=False)).plain
 
 
+@pytest.mark.parametrize("off", [0, 1e-4])
+def test_large_logits_are_plain_up_to_their_rounding(off: float) -> None:
+    def scaled_first(m: nn.Module, q: Tensor, k: Tensor, v: Tensor, mask: Any, **_: Any) -> Any:
+        return None, ((q * (3 * (8**-0.5))) @ k.transpose(-1, -2) / 3 * (1 + off)).softmax(-1)
+
+    q, k, v = qkv(8, 8, 40, 400)
+    maps = source(30 * q, k, v, Mask(None, 40, 400, causal=False), eager=scaled_first)
+    assert maps.plain == (off == 0)
+
+
 def test_a_learned_scale_per_head_is_left_to_the_model() -> None:
     q, k, v = qkv(3, 3, 5, 5)
     scale = torch.rand(3, 1, 1) + 0.5
