@@ -20,7 +20,7 @@ from attnviz.observe.interface_tap import interface_tap
 from attnviz.observe.places import MODALITIES, Place, Places, pattern_of
 from attnviz.observe.rows import Rows
 from attnviz.observe.source import TensorSource
-from attnviz.observe.stream import last_row, stream
+from attnviz.observe.stream import stream
 from attnviz.observe.values import Proof, values_behind
 from attnviz.observe.walk import ModuleWalk, evaluating
 
@@ -46,15 +46,16 @@ class Layer:
 
     `parts` counts the different maps computed under one call of the parent module: CANINE attends
     chunk by chunk. A call that repeats the map does not count: DiffLlama attends twice with the
-    same queries and keys, once for each half of the values. `proof` tells of its output projection,
-    `in_blocks` that its rows were computed block by block and never stood in memory together.
+    same queries and keys, once for each half of the values. `row` is one of its
+    rows, by which maps are told apart, `proof` tells of its output projection, `in_blocks` that its
+    rows were computed block by block and never stood in memory together.
     """
 
     place: Place
     n_heads: int
     parts: int = 1
     kept: list[LayerAttention] = field(default_factory=list)
-    last_row: torch.Tensor | None = None
+    row: torch.Tensor | None = None
     proof: Proof | None = None
     in_blocks: bool = True
 
@@ -133,9 +134,9 @@ class Recorder:
             return
         known = self._by_caller.get((running.path, running.caller))
         if known is not None:
-            if known.last_row is not None:
-                again = last_row(source(), known.kept[0].heads)
-                known.parts += not torch.equal(again, known.last_row)
+            if known.row is not None:
+                again = self._row(known.place, source(), known.kept[0].heads)[1]
+                known.parts += not torch.equal(again, known.row)
             return
         modules = self.walk.around(running)
         if shape[1] == 1 and self.steps > 1:
@@ -180,15 +181,21 @@ class Recorder:
         layer.in_blocks = not isinstance(maps, TensorSource)
         if isinstance(maps, TensorSource):
             maps.padding = self._padding(layer.place.role, maps)
-        layer.last_row = last_row(maps, heads)
+        query, layer.row = self._row(layer.place, maps, heads)
         values, projection = values_behind(maps, heads, modules)
         layer.kept = [
             self._keep(layer.place, maps, example, heads, one) for example, one in enumerate(values)
         ]
         if values[0] is not None and projection is not None:
-            mixed = values[0].mixed(layer.last_row[:, 0])
-            layer.proof = Proof(mixed, heads, maps.heads, max(1e-3, 2 * self.rounding))
+            mixed = values[0].mixed(layer.row[:, 0])
+            layer.proof = Proof(mixed, query, heads, maps.heads, max(1e-3, 2 * self.rounding))
             self.watching.callback(layer.proof.watch(projection))
+
+    def _row(self, place: Place, maps: MapSource, heads: Sequence[int]) -> tuple[int, torch.Tensor]:
+        """The last query of the first example that is not padding, and its row (heads, 1, keys)."""
+        queries = self._axes(place.role, maps, 0)[0]
+        last = queries.first + queries.real - 1
+        return last, maps.block(0, heads, last, last + 1).whole(maps.keys)
 
     def take_back(self) -> None:
         """Blank the scores that rest on a projection which got something else."""

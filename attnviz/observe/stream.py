@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from attnviz.observe.source import MapSource
 
 
-def last_row(maps: MapSource, heads: Sequence[int]) -> torch.Tensor:
-    """(heads, 1, keys): the last row of the first example's maps, what tells two maps apart."""
-    return maps.block(0, heads, maps.queries - 1, maps.queries).whole(maps.keys)
-
-
 def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[str, np.ndarray]:
     """Hand every row block to every observer, and give back what they keep.
 

@@ -101,6 +101,8 @@ def values_behind(
         return [None] * maps.examples, None
     projection = output_projection(modules, maps.heads * value.shape[-1])
     weight = None if projection is None else weight_of(projection)
+    if projection is not None and weight is not None and weight.is_meta:
+        weight = offloaded(projection, value.device)
     return [HeadValues(one, heads, maps.heads, weight) for one in value], projection
 
 
@@ -126,26 +128,39 @@ def below(module: nn.Module, path: str) -> nn.Module | None:
 
 
 def weight_of(module: nn.Module) -> Tensor | None:
-    """The weight of a linear layer as (inputs, outputs); None for any other module."""
+    """The weight of a linear layer as (inputs, outputs); None for any other module.
+
+    It is on the meta device where accelerate has offloaded it.
+    """
     from transformers.pytorch_utils import Conv1D
 
     weight = getattr(module, "weight", None)
-    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point() or weight.is_meta:
-        return None  # quantized, or offloaded between the calls of its module
+    if not isinstance(weight, torch.Tensor) or not weight.is_floating_point():
+        return None  # quantized
     if type(module) is nn.Linear and weight.shape == (module.out_features, module.in_features):
         return weight.T
     return weight if type(module) is Conv1D else None
+
+
+def offloaded(module: nn.Module, device: torch.device) -> Tensor | None:
+    """What `weight_of` gives, from where accelerate keeps it; None where that is not known."""
+    kept = getattr(getattr(module, "_hf_hook", None), "weights_map", None)
+    if kept is None:
+        return None
+    weight: Tensor = kept["weight"].to(device)
+    return weight.T if type(module) is nn.Linear else weight
 
 
 @dataclass
 class Proof:
     """Whether a projection gets what its heads mixed: gates and norms in between break it.
 
-    `mixed` (heads, d) is what the observed `heads` of `n_heads` make of the last row of the first
+    `mixed` (heads, d) is what the observed `heads` of `n_heads` make of one query of the first
     example. `holds` once the projection was called with it, within `tolerance` of its length.
     """
 
     mixed: Tensor
+    query: int
     heads: Sequence[int]
     n_heads: int
     tolerance: float
@@ -162,9 +177,9 @@ class Proof:
         return handle.remove
 
     def is_given(self, states: Tensor) -> bool:
-        """Whether the last position of the first example (examples, queries, size) is `mixed`."""
-        if states.ndim != 3:
+        """Whether the query of the first example, of (examples, queries, size), is `mixed`."""
+        if states.ndim != 3 or states.shape[1] <= self.query:
             return False
-        last = states[0, -1].detach().float().view(self.n_heads, -1)[list(self.heads)]
-        off = torch.linalg.vector_norm(last - self.mixed)
+        found = states[0, self.query].detach().float().view(self.n_heads, -1)[list(self.heads)]
+        off = torch.linalg.vector_norm(found - self.mixed)
         return bool(off <= self.tolerance * torch.linalg.vector_norm(self.mixed))

@@ -104,6 +104,19 @@ def test_padding_changes_nothing() -> None:
         np.testing.assert_allclose(score(seen, name), score(alone, name), rtol=1e-4)
 
 
+def test_windows_that_end_before_the_padding_leave_the_projection_proven() -> None:
+    """The last rows of the short text see nothing but padding."""
+    model = build("mistral")
+    model.config.sliding_window = 4
+    short, long = ids(1, 5), ids(1, 16)
+    given = {"input_ids": torch.cat([torch.cat([short, torch.zeros_like(long)[:, 5:]], 1), long])}
+    given["attention_mask"] = torch.tensor([[1] * 5 + [0] * 11, [1] * 16])
+    seen = run(model, **given)
+    for example, alone in enumerate((short, long)):
+        expected = score(run(model, input_ids=alone), "norm")
+        np.testing.assert_allclose(score(seen, "norm", example), expected, rtol=1e-4)
+
+
 def test_what_stands_between_breaks_the_proof() -> None:
     """A gate that scales what the heads made, before the projection sees it."""
     model = build("llama")
@@ -131,7 +144,7 @@ def test_gates_and_norms_in_between_are_noticed(name: str, holds: bool) -> None:
 
 
 def test_a_projection_that_is_never_called_proves_nothing() -> None:
-    proof = Proof(torch.ones(2, 3), (0, 1), 2, 1e-3)
+    proof = Proof(torch.ones(2, 3), 3, (0, 1), 2, 1e-3)
     layer = nn.Linear(6, 6)
     stop = proof.watch(layer)
     stop()
