@@ -28,8 +28,8 @@ NAMES = """
 `value_weighted` and `norm` are unknown where a model shows nothing but its weights (it calls its
 own softmax); `norm` also where something stands between the heads and the output projection, such
 as a gate, or where the projection is quantized. Both sum over keys what Kobayashi et al. 2020
-define for each pair: a head that rests on a key whose value is next to nothing has a low one. `norm`
-is in the units of the layer's output.
+define for each pair: a head that rests on a key whose value is next to nothing has a low one.
+`norm` is in the units of the layer's output.
 
 ## Names
 

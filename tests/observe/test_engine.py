@@ -251,7 +251,7 @@ def test_unwanted_layers_are_placed_and_cost_nothing() -> None:
         model, inputs(model), wanted=lambda role, layer, heads: [1] if layer == 1 else ()
     )
     assert [len(one.kept) for one in seen.layers] == [0, 2]
-    assert seen.layers[0].last_row is None
+    assert seen.layers[0].row is None
     assert seen.stacks()["self"].layers == [1]
     assert seen.stacks()["self"].heads(1) == (1,)
 
