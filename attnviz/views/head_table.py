@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RankedHead:
-    """A head of a stack with its mean scores over the texts, and their standard deviations."""
+    """A head of a stack with its mean scores over the texts, their standard deviations where at
+    least two texts have the score, and in how many it is known.
+    """
 
     stack: str
     head: Head
     spread: Mapping[str, float] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +57,12 @@ class HeadTable:
     edge: str = ""
     several: bool = False
     over: str = "texts"
+
+    def fewer(self, score: str) -> int:
+        """How many texts the means of a score are over at least; 0 when all, or none has it."""
+        counts = {one.counts.get(score, 0) for one in self.rows} - {0}
+        least = min(counts, default=0)
+        return least if least < self.texts else 0
 
 
 def head_table(
@@ -126,10 +135,14 @@ def averaged(stack: str, heads: Sequence[Head]) -> RankedHead:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a score that no text has
         means = {name: float(np.nanmean(some)) for name, some in values.items()}
-        spread = {name: float(np.nanstd(some)) for name, some in values.items()}
+        counts = {name: int(np.isfinite(some).sum()) for name, some in values.items()}
+        spread = {name: float(np.nanstd(some)) if counts[name] > 1 else math.nan
+                  for name, some in values.items()}  # fmt: skip
     weak = frozenset.intersection(*(one.weak for one in heads))
     texts = most_common(one.texts for one in heads)
-    return RankedHead(stack, replace(heads[0], scores=means, weak=weak, texts=texts), spread)
+    return RankedHead(
+        stack, replace(heads[0], scores=means, weak=weak, texts=texts), spread, counts
+    )
 
 
 def require_ends(asked: Request) -> None:

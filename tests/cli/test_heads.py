@@ -111,6 +111,19 @@ def test_many_texts(answer: Callable[..., str], tmp_path: Path) -> None:
     assert float(rows[0]["content_std"]) >= 0
 
 
+def test_a_score_that_some_texts_lack_says_so(
+    answer: Callable[..., str], folder: Callable[[str], Path], tmp_path: Path
+) -> None:
+    (tmp_path / "many.txt").write_text("it was the cat on the mat\nthe cat sat\non it\n")
+    asked = ["heads", "--texts", tmp_path / "many.txt", "-m", folder("gpt2"), "--sort", "induction"]
+    out = answer(*asked, "--width", 60)
+    assert "deviation, induction over 1" in " ".join(out.split())
+    assert "±" in out
+    one = json.loads(answer(*asked, "--json"))[0]
+    assert (one["counts"]["induction"], one["counts"]["content"]) == (1, 3)
+    assert one["spread"]["induction"] is None
+
+
 def test_files(
     answer: Callable[..., str],
     refused: Callable[..., str],

@@ -95,6 +95,21 @@ def test_means_and_deviations_over_texts() -> None:
         place = row.head.layer, row.head.head
         assert row.head.score("previous") == pytest.approx(both.mean(0)[place])
         assert row.spread["previous"] == pytest.approx(both.std(0)[place])
+        assert row.counts["previous"] == 2
+    assert table.fewer("previous") == 0
+
+
+def test_a_mean_says_over_how_few_texts_it_is() -> None:
+    one, other = capture(), capture()
+    other.stacks["self"].layer(1).kept["score.previous"][0] = math.nan
+    for found in (one, other):
+        found.stacks["self"].layer(2).kept["score.previous"][:] = math.nan
+    table = head_table([one, other], Selection(), "previous")
+    rows = {(row.head.layer, row.head.head): row for row in table.rows}
+    assert table.fewer("previous") == 1
+    assert rows[1, 0].head.score("previous") == one.scores["self"]["previous"][1, 0]
+    assert math.isnan(rows[1, 0].spread["previous"])
+    assert [rows[place].counts["previous"] for place in ((1, 0), (1, 1), (2, 0))] == [1, 2, 0]
 
 
 def test_kinds() -> None:

@@ -225,7 +225,7 @@ def query_values(grid: QueryGrid) -> dict[str, Any]:
 def ranking_values(table: HeadTable) -> list[dict[str, Any]]:
     """The heads in their order; `names` says what each does and by which score.
 
-    `spread` stands beside means.
+    Beside means stand `spread` and `counts`: over how many texts each is.
     """
     return [
         {
@@ -241,6 +241,7 @@ def ranking_values(table: HeadTable) -> list[dict[str, Any]]:
             "scores": {name: number(value) for name, value in one.head.scores.items()},
         }
         | ({"spread": {name: number(s) for name, s in one.spread.items()}} if one.spread else {})
+        | ({"counts": dict(one.counts)} if one.counts else {})
         for one in table.rows
     ]
 

@@ -30,12 +30,12 @@ GAP, NAME, WORD, FIGURE = 2, 14, 9, 4
 
 def head_table(table: HeadTable, canvas: Canvas) -> Iterator[Line]:
     """The lines of the table: heading, columns, a line per head, what is left out."""
-    yield from canvas.prose(heading(table, canvas))
     labels = [label(one, table.several) for one in table.rows]
     left = max((len(one) for one in labels), default=4) + GAP
     also = canvas.width // 5 if any(len(names_of(one.head)) > 1 for one in table.rows) else 0
     also = also if also >= NAME else 0
     names = columns(table, canvas.width - left - NAME - GAP - also)
+    yield from canvas.prose(heading(table, names, canvas))
     line = Line("head", "dim").pad(left).add("does", "dim").pad(left + NAME + GAP)
     for name in names:
         title = SHORT.get(name, name)
@@ -82,8 +82,8 @@ def fitting(said: Sequence[tuple[str, str, str]], room: int) -> str:
     return out
 
 
-def heading(table: HeadTable, canvas: Canvas) -> list[tuple[str, str]]:
-    """What is sorted by, and over how many texts."""
+def heading(table: HeadTable, names: Sequence[str], canvas: Canvas) -> list[tuple[str, str]]:
+    """What is sorted by, and over how many texts; `names` are the scores that are shown."""
     parts = [("Heads by ", "bold"), (table.sort.replace("_", " "), "bold")]
     if table.edge:
         parts.append((f"   {canvas.token(table.edge)}", ""))
@@ -91,6 +91,8 @@ def heading(table: HeadTable, canvas: Canvas) -> list[tuple[str, str]]:
     over = f"   {count:,} head{'s' if count != 1 else ''}"
     if table.texts > 1:
         over += f", means over {table.texts:,} {table.over} ± their standard deviation"
+        fewer = {SHORT.get(name, name): table.fewer(name) for name in names}
+        over += "".join(f", {name} over {count:,}" for name, count in fewer.items() if count)
     return [*parts, (over, "dim")]
 
 
