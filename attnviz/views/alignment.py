@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.attention.words import merge_links, word_groups
-from attnviz.views.heatmap import Heatmap, State, missing_share, sink_columns
+from attnviz.views.heatmap import Heatmap, State, blocks, missing_share, sink_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def alignment(
     index = layer.heads.index(head)
     sinks = sink_columns(layer, head, look)
     learned = missing_share(layer, index)[list(rows)]
-    partial = not single or bool((shown.states == State.CUT).any())
+    partial = not single or shown.cut
     if single:
         keys, weights, sink = _from_map(shown, sinks, look.top, set(rows))
     else:
@@ -112,10 +112,16 @@ def _from_map(
     here = [i for i, (a, _) in enumerate(shown.rows) if a in rows]
     names = np.array([a for a, _ in shown.columns], int)
     off = sinks[names] if len(names) else np.zeros(0, bool)
-    values = np.where(shown.states <= State.ZERO, shown.values, 0)[here]
-    keys, weights = heaviest(np.where(off[None], 0, values), top)
+    top = min(top, len(names))
+    keys, weights = np.zeros((len(here), top), int), np.zeros((len(here), top), shown.values.dtype)
+    for part in blocks(len(here), len(names)):
+        some = here[part]
+        known = (shown.states[some] <= State.ZERO) & ~off
+        keys[part], weights[part] = heaviest(np.where(known, shown.values[some], 0), top)
     named = np.where(keys >= 0, names[np.maximum(keys, 0)] if len(names) else -1, -1)
-    return named, weights, values[:, off].sum(axis=1).astype(np.float64)
+    grid = np.ix_(off, np.array(here, int))
+    sunk = np.where(shown.states.T[grid] <= State.ZERO, shown.values.T[grid], 0)
+    return named, weights, sunk.sum(axis=0).astype(np.float64)
 
 
 def _from_heaviest(
@@ -137,11 +143,14 @@ def _from_heaviest(
 
 def heaviest(values: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
     """(columns, weights) of the `top` largest values of each row that reach 0.05; -1 for none."""
-    top = min(top, values.shape[1])
-    order = np.argsort(-values, axis=1, kind="stable")[:, :top]
-    weights = np.take_along_axis(values, order, axis=1)
-    listed = weights >= LEAST
-    return np.where(listed, order, -1), np.where(listed, weights, 0.0)
+    shape = len(values), min(top, values.shape[1])
+    keys, weights = np.full(shape, -1), np.zeros(shape, values.dtype)
+    row, column = np.nonzero(values >= LEAST)
+    order = np.lexsort((-values[row, column], row))
+    place = np.arange(len(row)) - np.searchsorted(row, row)  # within its row
+    best, row, place = order[place < top], row[place < top], place[place < top]
+    keys[row, place], weights[row, place] = column[best], values[row, column[best]]
+    return keys, weights
 
 
 def strongest_links(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from attnviz.attention.axis import Axis
     from attnviz.views.look import Look, Reduce, Scale
 
 Spans = tuple[tuple[int, int], ...]
+BLOCK = 2**18  # cells that are looked at together, so that no copy of a whole map is made
 
 
 class State(IntEnum):
@@ -69,6 +70,11 @@ class Heatmap:
         return self.queries.labels == self.keys.labels
 
     @property
+    def cut(self) -> bool:
+        """Whether some cells were not kept."""
+        return bool(self.states.max(initial=0) == State.CUT)  # the last of all states
+
+    @property
     def sink_labels(self) -> tuple[str, ...]:
         """The texts of the keys drawn off the scale, each once."""
         return sink_labels(self)
@@ -78,6 +84,12 @@ def sink_labels(heatmap: Heatmap) -> tuple[str, ...]:
     """The texts of the keys that stand in sink columns of one position, each once."""
     spans = [heatmap.columns[i] for i in np.flatnonzero(heatmap.sinks)]
     return tuple(dict.fromkeys(heatmap.keys.labels[a] for a, b in spans if b - a == 1))
+
+
+def blocks(rows: int, columns: int) -> Iterator[slice]:
+    """The rows of a map in blocks of at most `BLOCK` cells, or of one row."""
+    size = max(1, BLOCK // max(1, columns))
+    return (slice(i, min(i + size, rows)) for i in range(0, rows, size))
 
 
 def shown(
@@ -106,7 +118,7 @@ def shown(
                                        (keys is not None, "other keys")) if asked]  # fmt: skip
     hidden = " and ".join(names)
     if hidden:
-        kept = "attention" if not (full.states == State.CUT).any() else "attention that was kept"
+        kept = "attention that was kept" if full.cut else "attention"
         hidden += f" hidden: {{}} of the {kept} is not shown"
         notes.append(hidden.format(f"{left_out:.0%}"))
     if look.renormalize:
@@ -126,7 +138,7 @@ def take(one: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
     """The map with only these rows and columns."""
     if (len(rows), len(columns)) == one.shape:
         return one
-    grid = np.ix_(list(rows), list(columns))
+    grid = _ranges(rows, columns) or np.ix_(list(rows), list(columns))
     return replace(
         one,
         values=one.values[grid],
@@ -138,22 +150,37 @@ def take(one: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
     )
 
 
+def _ranges(*indices: Sequence[int]) -> tuple[slice, ...] | None:
+    """These indices as slices, which copy nothing; None where some do not follow each other."""
+    found = [(*some,) == (*range(some[0], some[-1] + 1),) if some else False for some in indices]
+    return tuple(slice(some[0], some[-1] + 1) for some in indices) if all(found) else None
+
+
 def renormalized(one: Heatmap) -> Heatmap:
     """The map with every row divided by its sum; rows of zeros stay."""
-    known = np.where(one.states <= State.ZERO, one.values, 0)
-    sums = known.sum(axis=1, keepdims=True)
+    sums = _row_sums(one)[:, None]
     return replace(one, values=one.values / np.where(sums > 0, sums, 1))
+
+
+def _row_sums(one: Heatmap) -> np.ndarray:
+    """Float (rows,): what stands in the cells of each row."""
+    sums = np.zeros(one.shape[0], one.values.dtype)
+    for rows in blocks(*one.shape):
+        sums[rows] = np.where(one.states[rows] <= State.ZERO, one.values[rows], 0).sum(axis=1)
+    return sums
 
 
 def largest(one: Heatmap) -> float:
     """The largest value off the sink columns, or of all when there are no others; of signed
     ones the largest size.
     """
-    known = one.states <= State.ZERO
-    if one.sinks.any() and not one.sinks.all():
-        known &= ~one.sinks
-    values = np.abs(one.values) if one.scale == "signed" else one.values
-    return float(values.max(initial=0.0, where=known))
+    counted = ~one.sinks if one.sinks.any() and not one.sinks.all() else np.ones_like(one.sinks)
+    found = [0.0]
+    for rows in blocks(*one.shape):
+        values = np.abs(one.values[rows]) if one.scale == "signed" else one.values[rows]
+        known = (one.states[rows] <= State.ZERO) & counted
+        found.append(float(values.max(initial=0.0, where=known)))
+    return float(np.max(found))
 
 
 def _left_out(
@@ -162,8 +189,7 @@ def _left_out(
     """The mean share of these rows' attention that is not in `part`."""
     if not rows or (full is part and totals is None):
         return 0.0
-    whole = np.where(full.states <= State.ZERO, full.values, 0).sum(axis=1)
-    whole = (whole if totals is None else totals)[list(rows)]
-    kept = np.where(part.states <= State.ZERO, part.values, 0).sum(axis=1)
+    whole = (_row_sums(full) if totals is None else totals)[list(rows)]
+    kept = _row_sums(part)
     real = whole > 0
     return float(np.mean(1 - kept[real] / whole[real])) if real.any() else 0.0

@@ -13,6 +13,7 @@ from attnviz.errors import CaptureError
 from attnviz.views.cells import Heatmap as Heatmap
 from attnviz.views.cells import Spans as Spans
 from attnviz.views.cells import State as State
+from attnviz.views.cells import blocks as blocks
 from attnviz.views.cells import largest as largest
 from attnviz.views.cells import shown as shown
 from attnviz.views.cells import sink_labels as sink_labels
@@ -103,14 +104,19 @@ def _whole(layer: LayerAttention, head: int, look: Look) -> Heatmap:
 
 def cell_states(values: np.ndarray, layer: LayerAttention) -> np.ndarray:
     """uint8 (queries, keys): the State of every cell of a whole map."""
-    states = np.asarray(values == 0).astype(np.uint8)  # VALUE or ZERO
-    if layer.allowed is not None:
-        states[~layer.allowed] = State.MASKED
-    elif layer.causal and values.shape[0] == values.shape[1]:
-        states[np.triu(np.ones(values.shape, bool), 1)] = State.MASKED
+    states = np.empty(values.shape, np.uint8)
+    causal = layer.causal and values.shape[0] == values.shape[1]
+    for rows in blocks(*values.shape):
+        own = states[rows]
+        own[...] = values[rows] == 0  # VALUE or ZERO
+        if layer.allowed is not None:
+            own[~layer.allowed[rows]] = State.MASKED
+        elif causal:
+            own[np.triu(np.ones(own.shape, bool), 1 + rows.start)] = State.MASKED
     states[np.array(layer.queries.padding, bool), :] = State.PADDED
     states[:, np.array(layer.keys.padding, bool)] = State.PADDED
-    states[~np.isfinite(values)] = State.NAN
+    for rows in blocks(*values.shape):
+        states[rows][~np.isfinite(values[rows])] = State.NAN
     return states
 
 

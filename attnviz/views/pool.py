@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.views.cells import BLOCK
 from attnviz.views.heatmap import Heatmap, State, largest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 ISOLATED = 4  # up to this many sink columns stay columns of their own
 Bins = list[tuple[int, int]]
@@ -34,7 +35,8 @@ def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
         return one
     rows = even_bins(height, max(1, max_rows))
     columns = column_bins(one.sinks, max(1, max_columns))
-    values, states, cells = _reduced(one, rows, columns)
+    parts = [_reduced(part, bins, columns) for part, bins in _parts(one, rows)]
+    values, states, cells = (np.concatenate(some) for some in zip(*parts, strict=True))
     small = replace(
         one,
         values=values,
@@ -83,6 +85,24 @@ def _broken_bins(alone: np.ndarray, size: int) -> Bins:
             bins.append((j, j + 1))
             start = j + 1
     return bins
+
+
+def _parts(one: Heatmap, rows: Bins) -> Iterator[tuple[Heatmap, Bins]]:
+    """The map in parts of at most `BLOCK` cells, or of one bin of rows, each with its bins."""
+    tall = max(b - a for a, b in rows)
+    size = max(1, BLOCK // max(1, tall * one.shape[1]))
+    for i in range(0, len(rows), size):
+        some = rows[i : i + size]
+        start = some[0][0]
+        cut = slice(start, some[-1][1])
+        part = replace(
+            one,
+            values=one.values[cut],
+            states=one.states[cut],
+            rows=one.rows[cut],
+            cells=None if one.cells is None else one.cells[cut],
+        )
+        yield part, [(a - start, b - start) for a, b in some]
 
 
 def _reduced(one: Heatmap, rows: Bins, columns: Bins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

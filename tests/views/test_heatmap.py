@@ -1,10 +1,15 @@
+import tracemalloc
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attnviz.attention.capture import AttentionStack
+from attnviz.views import cells, pool
+from attnviz.views.alignment import alignment
 from attnviz.views.heatmap import State, heatmap, sink_columns
 from attnviz.views.look import Look
 from attnviz.views.pool import column_bins, pooled
@@ -226,3 +231,60 @@ def test_what_is_hidden_of_kept_keys_is_a_share_of_what_was_kept():
 def test_a_pooled_map_says_that_it_leaves_no_keys_out():
     shown = heatmap(layer(0, TOKENS, TOKENS, whole=False), 1, Look(), keys=(2,))
     assert "all queries and keys are shown" in shown.notes
+
+
+def large(side, head=0):
+    """A causal layer of this many tokens with a sink, NaN, zeros and equal weights."""
+    rng = np.random.default_rng(side)
+    weights = rng.random((1, side, side), np.float32)
+    weights **= 8
+    weights[:, :, 0] += 3
+    weights *= np.tri(side, dtype=np.float32)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    weights[0, side // 2, 1:9] = 0.07
+    weights[0, side // 3, 5] = np.nan
+    weights[0, side // 4, 2] = 0
+    one = axis(["[CLS]", *map(str, range(1, side - 1)), "[PAD]"],
+               padding=(False,) * (side - 1) + (True,))  # fmt: skip
+    return layer(0, one, one, weights, causal=True)
+
+
+LOOKS = [Look(reduce=reduce, hide_special=hide, renormalize=hide, sink_split=split)
+         for reduce, hide, split in product(("mass", "mean", "max"), (False, True), (False, True))
+         ]  # fmt: skip
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("block", [1, 500, 2**12])
+def test_a_map_looked_at_in_blocks_is_the_one_looked_at_at_once(look, block, monkeypatch):
+    one = large(60)
+    stack = AttentionStack("self", {0: one})
+
+    def drawn():
+        full = heatmap(one, 0, look)
+        table = alignment(stack, one, 0, look, full)
+        maps = [full, pooled(full, 7, 60), pooled(pooled(full, 7, 60), 7, 9), pooled(full, 60, 9)]
+        parts = [(m.values, m.states, m.sinks, m.cells, m.vmax, m.notes, m.left_out) for m in maps]
+        return [*(part for each in parts for part in each),
+                table.top_keys, table.top_weights, table.sink]  # fmt: skip
+
+    expected = drawn()
+    monkeypatch.setattr(cells, "BLOCK", block)
+    monkeypatch.setattr(pool, "BLOCK", block)
+    for found, wanted in zip(drawn(), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("look", [Look(), Look(reduce="max"), Look(hide_special=True)])
+def test_drawing_a_large_map_takes_little_more_than_the_map(look):
+    one = large(3000)
+    stack, size = AttentionStack("self", {0: one}), one.kept["weights"].nbytes
+    tracemalloc.start()
+    full = heatmap(one, 0, look)
+    table = alignment(stack, one, 0, look, full)
+    small = pooled(pooled(full, 60, 3000), 60, 80)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert max(small.shape) <= 80
+    assert (table.top_keys[:, 0] >= 0).any()
+    assert most < size / 2
