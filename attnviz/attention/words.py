@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Groups = tuple[tuple[int, ...], ...]
 PIECE_MARK = "##"
+BLOCK = 2**18  # weights that are merged together, so that no copy of all is made
 BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
 
 
@@ -82,10 +83,17 @@ def joined_span(spans: Sequence[tuple[int, int] | None]) -> tuple[int, int] | No
 
 def merge_words(weights: np.ndarray, queries: Groups, keys: Groups) -> np.ndarray:
     """Weights (…, queries, keys) between words: columns summed, rows averaged."""
+    merged = np.empty((*weights.shape[:-2], len(queries), len(keys)), weights.dtype)
     if weights.size == 0:
-        return weights.reshape(*weights.shape[:-2], len(queries), len(keys))
-    columns = np.add.reduceat(weights, starts(keys), axis=-1)
-    return mean_of_rows(columns, queries, axis=-2)
+        return merged
+    size = max(1, BLOCK * len(queries) // weights.size)
+    for word in range(0, len(queries), size):
+        some = queries[word : word + size]
+        start, stop = some[0][0], some[-1][-1] + 1
+        columns = np.add.reduceat(weights[..., start:stop, :], starts(keys), axis=-1)
+        own = tuple(tuple(i - start for i in group) for group in some)
+        merged[..., word : word + size, :] = mean_of_rows(columns, own, axis=-2)
+    return merged
 
 
 def mean_of_rows(values: np.ndarray, groups: Groups, axis: int) -> np.ndarray:

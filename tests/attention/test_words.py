@@ -1,8 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attnviz.attention import words
 from attnviz.attention.axis import Axis
 from attnviz.attention.words import (
     joined_label,
@@ -61,6 +64,26 @@ def test_rows_still_sum_to_one(data):
     assert sorted(i for group in groups for i in group) == list(range(size))
     merged = merge_words(weights, groups, groups)
     assert merged.sum(axis=-1) == pytest.approx(np.ones((2, len(groups))))
+
+
+@pytest.mark.parametrize("block", [1, 100, 900])
+def test_words_merged_in_blocks_are_those_merged_at_once(block, monkeypatch):
+    weights = np.random.default_rng(0).random((2, 30, 40), np.float32)
+    rows = tuple((i, i + 1, i + 2) for i in range(0, 30, 3))
+    columns = ((0,), *((i, i + 1, i + 2) for i in range(1, 40, 3)))
+    expected = merge_words(weights, rows, columns)
+    monkeypatch.setattr(words, "BLOCK", block)
+    np.testing.assert_array_equal(merge_words(weights, rows, columns), expected)
+
+
+def test_merging_words_takes_no_more_than_the_words():
+    weights = np.ones((1, 2000, 2000), np.float32)
+    pairs = tuple((i, i + 1) for i in range(0, 2000, 2))
+    tracemalloc.start()
+    merged = merge_words(weights, pairs, pairs)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * merged.nbytes == weights.nbytes / 2
 
 
 def test_a_layer_of_words_keeps_scores_and_moves_links():
