@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.engine import Observation
     from attnviz.observe.plan import Plan
+    from attnviz.observe.source import Origin
 
 FIRST = 64  # tokens of the shortest run that is timed
 ENOUGH = 0.5  # seconds that the longest must take
@@ -26,14 +27,14 @@ ENOUGH = 0.5  # seconds that the longest must take
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Layers of a stack that are observed alike: not at all, from row blocks, or from a tensor
-    (heads, queries, keys) that the model itself makes.
+    """Layers of a stack that are observed alike: so many heads of each, whose rows come about in
+    one way; none of them where there is no origin.
     """
 
     stack: str
     layers: tuple[int, ...]
     heads: int
-    in_blocks: bool
+    origin: Origin | None
 
 
 @dataclass(frozen=True)
@@ -138,12 +139,12 @@ def shortened(inputs: ModelInputs, tokens: int) -> ModelInputs:
 
 def paths_of(seen: Observation) -> tuple[Path, ...]:
     """The layers, those of a stack that are observed alike together."""
-    found: dict[tuple[str, int, bool], list[int]] = {}
+    found: dict[tuple[str, int, Origin | None], list[int]] = {}
     for layer in seen.layers:
         stack = seen.stack_names[layer.place.role, layer.place.pattern]
         heads = len(layer.kept[0].heads) if layer.kept else 0
-        found.setdefault((stack, heads, layer.in_blocks), []).append(layer.place.layer)
+        found.setdefault((stack, heads, layer.origin), []).append(layer.place.layer)
     return tuple(
-        Path(stack, tuple(layers), heads, in_blocks)
-        for (stack, heads, in_blocks), layers in found.items()
+        Path(stack, tuple(layers), heads, origin)
+        for (stack, heads, origin), layers in found.items()
     )

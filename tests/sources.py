@@ -27,6 +27,7 @@ class ArraySource:
         self.device = torch.device("cpu")
         self.causal = not bool(self.mask.triu(1).any())
         self.leaks = False
+        self.origin = "own tensor"
 
     def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
         return RowBlock(self.maps[list(heads), start:stop].clone(), self.mask[start:stop], start)

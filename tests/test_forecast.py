@@ -45,11 +45,19 @@ def test_a_shortened_input_keeps_its_ends() -> None:
     assert len(short.source) == 6
 
 
-@pytest.mark.parametrize(("name", "in_blocks"), [("llama", True), ("bloom", False)])
-def test_models_that_make_their_own_maps_are_told_apart(name: str, in_blocks: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        ("llama", "recomputed"),
+        ("gemma2", "own function"),  # soft-cap
+        ("gpt_oss", "own function"),  # sinks
+        ("bloom", "own tensor"),
+    ],
+)
+def test_it_is_told_how_the_rows_come_about(name: str, origin: str) -> None:
     model = build(name)
     inputs = from_tensors(model, {"input_ids": ids(1, 20)})
-    found = forecast(wrap(model), inputs, Selection.parse(head="1,3"), None)
-    assert [(one.layers, one.heads, one.in_blocks) for one in found.paths] == [
-        ((0, 1), 2, in_blocks)
-    ]
+    found = forecast(wrap(model), inputs, Selection.parse(layer="0", head="1,3"), None)
+    first, *rest = found.paths
+    assert (first.layers, first.heads, first.origin) == ((0,), 2, origin)
+    assert {(one.heads, one.origin) for one in rest} == {(0, None)}

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.plan import Plan
+    from attnviz.observe.source import Origin
+
+ORIGINS: dict[Origin, str] = {
+    "recomputed": "in row blocks of these heads alone",
+    "own function": "in row blocks of all heads, by the model's own function",
+    "own tensor": "from the tensor that the model makes of all heads",
+}
 
 
 @dataclass(frozen=True)
@@ -144,12 +151,13 @@ def keeping(plan: Plan) -> tuple[str, str]:
 
 
 def path_line(path: Path) -> str:
-    """`self 0-3   4 heads each, from row blocks`."""
+    """`layers  self 0-3: 4 heads each, in row blocks of these heads alone`."""
     from attnviz.attention.capture import ranges
 
-    count = f"{path.heads} head{'s' if path.heads != 1 else ''} each"
-    how = "row blocks" if path.in_blocks else "the tensor that the model makes of all heads"
-    what = f"{count}, from {how}" if path.heads else "not observed"
+    what = "not observed"
+    if path.origin is not None:
+        count = f"{path.heads} head{'s' if path.heads != 1 else ''} each"
+        what = f"{count}, {ORIGINS[path.origin]}"
     return f"layers  {path.stack} {ranges(path.layers)}: {what}"
 
 

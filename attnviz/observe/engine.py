@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Observer, Values
-    from attnviz.observe.source import MapSource
+    from attnviz.observe.source import MapSource, Origin
     from attnviz.observe.walk import Running
 
 Wanted = Callable[[str, int, int], Sequence[int]]
@@ -46,9 +46,9 @@ class Layer:
 
     `parts` counts the different maps computed under one call of the parent module: CANINE attends
     chunk by chunk. A call that repeats the map does not count: DiffLlama attends twice with the
-    same queries and keys, once for each half of the values. `row` is one of its
-    rows, by which maps are told apart, `proof` tells of its output projection, `in_blocks` that its
-    rows were computed block by block and never stood in memory together.
+    same queries and keys, once for each half of the values. `row` is one of its rows, by which maps
+    are told apart, `proof` tells of its output projection, `origin` how its rows came about, where
+    it was asked for.
     """
 
     place: Place
@@ -57,7 +57,7 @@ class Layer:
     kept: list[LayerAttention] = field(default_factory=list)
     row: torch.Tensor | None = None
     proof: Proof | None = None
-    in_blocks: bool = True
+    origin: Origin | None = None
 
 
 @dataclass
@@ -178,7 +178,7 @@ class Recorder:
         self, layer: Layer, maps: MapSource, heads: tuple[int, ...], modules: list[nn.Module]
     ) -> None:
         """Keep what the observers want, and look whether the output projection gets these heads."""
-        layer.in_blocks = not isinstance(maps, TensorSource)
+        layer.origin = maps.origin
         if isinstance(maps, TensorSource):
             maps.padding = self._padding(layer.place.role, maps)
         query, layer.row = self._row(layer.place, maps, heads)

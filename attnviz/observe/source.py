@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from attnviz.observe.mask import Mask
 
+# Computed for the asked heads alone, for all by the model's own function, cut from its own tensor.
+Origin = Literal["recomputed", "own function", "own tensor"]
 PROBES = 4  # rows on which the fast path must agree with the model's own function
 
 
@@ -37,6 +39,10 @@ class MapSource(Protocol):
 
     @property
     def causal(self) -> bool: ...
+
+    @property
+    def origin(self) -> Origin:
+        """How its rows come about."""
 
     def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
         """The rows from `start` up to `stop` of these heads."""
@@ -80,6 +86,11 @@ class FunctionSource:
         self.causal = self.mask.causal or self._looks_causal()
         learned = (name for name, _ in self.module.named_parameters(recurse=False))
         self.leaks = any("sink" in name for name in (*learned, *self.keywords))
+
+    @property
+    def origin(self) -> Origin:
+        """See MapSource."""
+        return "recomputed" if self.plain else "own function"
 
     def block(self, example: int, heads: Sequence[int], start: int, stop: int) -> RowBlock:
         """See MapSource."""
@@ -224,6 +235,11 @@ class TensorSource:
     def __post_init__(self) -> None:
         self.examples, self.heads, self.queries, self.keys = self.weights.shape
         self.device = self.weights.device
+
+    @property
+    def origin(self) -> Origin:
+        """See MapSource."""
+        return "own tensor"
 
     @property
     def causal(self) -> bool:

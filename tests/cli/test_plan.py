@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from attnviz.cli.planning import path_line
+from attnviz.forecast import Path as Layers
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 TEXT = "the cat sat on the mat it was tired " * 6
 
@@ -38,9 +41,31 @@ def test_the_plan_is_told_and_the_text_not_read(
     assert "short runs" in lines[3]
     assert lines[4:] == [
         "layers  self 0, 2: not observed",
-        "layers  self 1: 4 heads each, from row blocks",
+        "layers  self 1: 4 heads each, in row blocks of these heads alone",
     ]
     assert 0 < max(lengths) <= tokens / 2
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (Layers("self", (0, 2), 0, None), "self 0, 2: not observed"),
+        (
+            Layers("self", (0, 1), 1, "recomputed"),
+            "self 0-1: 1 head each, in row blocks of these heads alone",
+        ),
+        (
+            Layers("cross", (3,), 2, "own function"),
+            "cross 3: 2 heads each, in row blocks of all heads, by the model's own function",
+        ),
+        (
+            Layers("self", (1,), 4, "own tensor"),
+            "self 1: 4 heads each, from the tensor that the model makes of all heads",
+        ),
+    ],
+)
+def test_a_line_tells_how_layers_are_observed(path: Layers, line: str) -> None:
+    assert path_line(path) == f"layers  {line}"
 
 
 def test_the_plan_of_export_writes_nothing(
