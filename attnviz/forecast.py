@@ -42,12 +42,15 @@ class Forecast:
     """The plan of a run on `tokens` tokens, the paths of its layers, and what short runs took.
 
     `tries` holds (tokens, seconds) of runs on shortened inputs, observed as the plan says.
+    `own_maps` is what the maps of a layer take in bytes where the model itself makes those of all
+    heads whole.
     """
 
     plan: Plan
     tokens: int
     paths: tuple[Path, ...]
     tries: tuple[tuple[int, float], ...]
+    own_maps: int = 0
 
     @property
     def seconds(self) -> float:
@@ -84,7 +87,8 @@ def forecast(
     tries = timed(run, tokens)
     validate(seen[0], selection, loaded.facts.name)
     stacks_of(seen[0], inputs, loaded.facts.name)
-    return Forecast(plan, tokens, paths_of(seen[0]), tries)
+    own_maps = made_whole(loaded, inputs, seen[0])
+    return Forecast(plan, tokens, paths_of(seen[0]), tries, own_maps)
 
 
 def foreseen(
@@ -148,3 +152,16 @@ def paths_of(seen: Observation) -> tuple[Path, ...]:
         Path(stack, tuple(layers), heads, origin)
         for (stack, heads, origin), layers in found.items()
     )
+
+
+def made_whole(loaded: LoadedModel, inputs: ModelInputs, seen: Observation) -> int:
+    """Bytes of the largest layer's maps where the model makes those of all heads whole, else 0.
+
+    Eager attention does, and what computes attention without an attention function.
+    """
+    tensors = any(layer.origin == "own tensor" for layer in seen.layers)
+    if loaded.facts.implementation != "eager" and not tensors:
+        return 0
+    longest = max(len(axis) for axis in (*inputs.sources, *(inputs.targets or ())))
+    heads = max(layer.n_heads for layer in seen.layers)
+    return heads * longest**2 * loaded.model.dtype.itemsize

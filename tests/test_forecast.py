@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from attnviz.attention.selection import Selection
 from attnviz.forecast import Forecast, forecast, shortened, timed
@@ -61,3 +62,21 @@ def test_it_is_told_how_the_rows_come_about(name: str, origin: str) -> None:
     first, *rest = found.paths
     assert (first.layers, first.heads, first.origin) == ((0,), 2, origin)
     assert {(one.heads, one.origin) for one in rest} == {(0, None)}
+
+
+@pytest.mark.parametrize(("tokens", "dtype", "size"), [(20, "float32", 4), (33, "bfloat16", 2)])
+@pytest.mark.parametrize(("name", "whole"), [("llama", 0), ("gemma2", 1), ("bloom", 1)])
+def test_maps_that_the_model_makes_whole_are_counted(
+    name: str, whole: int, tokens: int, dtype: str, size: int
+) -> None:
+    loaded = wrap(build(name).to(getattr(torch, dtype)))
+    inputs = from_tensors(loaded.model, {"input_ids": ids(1, tokens)})
+    found = forecast(loaded, inputs, Selection.parse(head="L1H0"), None)
+    assert found.own_maps == whole * size * loaded.facts.heads * tokens**2
+
+
+def test_the_longer_side_counts() -> None:
+    model = build("t5", attn_implementation="eager")
+    given = {"input_ids": ids(1, 9), "decoder_input_ids": ids(1, 21)}
+    found = forecast(wrap(model), from_tensors(model, given), Selection(), None)
+    assert found.own_maps == 4 * model.config.num_heads * 21**2

@@ -109,6 +109,8 @@ class Planning:
         if self.form == "json":
             values = {
                 "plan": asdict(found.plan),
+                "attention": loaded.facts.implementation,
+                "own_maps": found.own_maps,
                 "tokens": found.tokens,
                 "texts": len(lengths),
                 "runs": self.runs,
@@ -124,10 +126,12 @@ class Planning:
         took = f"about {duration(seconds)}"
         if self.runs > 1:  # some observe less than the one that was timed
             took = f"up to {duration(seconds)} for {self.runs} runs"
+        attention = f"{facts.implementation} attention · " if facts.implementation else ""
         lines = [
-            f"{facts.name}  {facts.architecture} · {facts.dtype} · {facts.device} · "
+            f"{facts.name}  {facts.architecture} · {facts.dtype} · {facts.device} · {attention}"
             f"{found.tokens:,} tokens{several}",
             *keeps,
+            *beside(found),
             f"time    {took} beside loading, by short runs (tokens: {tried})",
             *(path_line(path) for path in found.paths),
         ]
@@ -148,6 +152,16 @@ def keeping(plan: Plan) -> tuple[str, str]:
         f"order   {', else '.join(KEEPS.values())}: the first that fits "
         f"(whole maps take {human(plan.maps)})",
     )
+
+
+def beside(found: Forecast) -> tuple[str, ...]:
+    """What the model's own maps take, where it makes them whole."""
+    from attnviz.observe.plan import human
+
+    if not found.own_maps:
+        return ()
+    takes = f"{human(found.own_maps)}, and copies of it while it computes"
+    return (f"beside  the model makes the maps of all heads of a layer at once: {takes}",)
 
 
 def path_line(path: Path) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from attnviz.cli.planning import path_line
 from attnviz.forecast import Path as Layers
+from attnviz.observe.plan import human
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,25 @@ def test_the_plan_is_what_a_run_obeys(
             "scores": "maps dropped, scores kept"}[keeps]  # fmt: skip
     assert said in notes
     assert ("maps" in notes) == (keeps != "whole")
+
+
+@pytest.mark.parametrize("eager", [True, False])
+def test_what_an_eager_model_makes_itself_is_told(
+    answer: Callable[..., str], copy: Callable[[str], Path], eager: bool
+) -> None:
+    path = copy("llama")
+    if eager:
+        config = json.loads((path / "config.json").read_text())
+        (path / "config.json").write_text(json.dumps(config | {"attn_implementation": "eager"}))
+    asked = ["inspect", TEXT, "-m", path, "--head", "L1H0", "--plan"]
+    found = json.loads(answer(*asked, "--json"))
+    size = 4 * 4 * found["tokens"] ** 2  # heads × float32
+    assert found["attention"] == ("eager" if eager else "sdpa")
+    assert found["own_maps"] == (size if eager else 0)
+    lines = answer(*asked).splitlines()
+    assert f" · {found['attention']} attention · {found['tokens']} tokens" in lines[0]
+    said = [line for line in lines if line.startswith("beside  ")]
+    assert [human(size) in line for line in said] == [True] * eager
 
 
 def test_many_texts_and_both_models(
