@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from attnviz.run import Keeper, counted, guarded, planned, stacks_of, validate, wanted
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
     from attnviz.observe.plan import Plan
     from attnviz.observe.source import Origin
 
-FIRST = 64  # tokens of the shortest run that is timed
-ENOUGH = 0.5  # seconds that the longest must take
+FIRST = 64  # tokens that the shortest run has at least, where there are as many
+ENOUGH = 0.5  # seconds that the longest must take, where it is not half of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,18 @@ class Forecast:
         return self.at(self.tokens)
 
     def at(self, tokens: int) -> float:
-        """Seconds for this many tokens: a · tokens + b · tokens² through the last two runs."""
-        length, took = self.tries[-1]
-        shorter, before = self.tries[-2] if len(self.tries) > 1 else (length, took)
-        rise = (took / length - before / shorter) / max(1, length - shorter)
-        square = min(max(0.0, rise), took / length**2)
-        return (took / length - square * length) * tokens + square * tokens**2
+        """Seconds for this many tokens: a · tokens + b · tokens², nearest to the tries.
+
+        Neither is negative; the squares of the errors are summed, so that long runs count most.
+        """
+        lengths, took = np.array(self.tries, dtype=float).T
+        terms = np.stack([lengths, lengths**2], axis=1)
+        both = np.linalg.lstsq(terms, took)[0]
+        if (both < 0).any():
+            alone = terms.T @ took / (terms**2).sum(axis=0)
+            errors = ((terms * alone - took[:, None]) ** 2).sum(axis=0)
+            both = np.where(errors == errors.min(), alone, 0)
+        return float(both @ [tokens, tokens**2])
 
 
 def forecast(
@@ -84,7 +92,8 @@ def forecast(
         seen[:] = [guarded(loaded, shortened(inputs, tokens), wants, keeper)]
 
     tokens = len(inputs.source)
-    tries = timed(run, tokens)
+    on_cpu = loaded.facts.device == "cpu"
+    tries = timed(run, tokens, time.thread_time if on_cpu else time.perf_counter)
     validate(seen[0], selection, loaded.facts.name)
     stacks_of(seen[0], inputs, loaded.facts.name)
     own_maps = made_whole(loaded, inputs, seen[0])
@@ -102,21 +111,30 @@ def foreseen(
     return planned(loaded, inputs, selection, memory)
 
 
-def timed(run: Callable[[int], None], tokens: int) -> tuple[tuple[int, float], ...]:
-    """(tokens, seconds) of runs that double in length, until one takes long enough to tell.
+def timed(
+    run: Callable[[int], None], tokens: int, clock: Callable[[], float]
+) -> tuple[tuple[int, float], ...]:
+    """(tokens, seconds) of runs that double in length up to half of the tokens.
 
-    None reads more than half of the tokens. The first does not count: it warms up.
+    They stop where one takes long enough to tell; there are two at least, but of a few tokens.
+    Each is run twice and the faster counts: the other one found no memory ready, or was disturbed.
     """
-    length = max(1, min(FIRST, tokens // 4))
-    run(length)
+    doublings = max(2, int(math.log2(max(1, tokens / FIRST))))
+    lengths = sorted({max(1, tokens >> by) for by in range(1, doublings + 1)})
+    run(lengths[0])  # warms up
     tries: list[tuple[int, float]] = []
-    while True:
-        start = time.perf_counter()
-        run(length)
-        tries.append((length, time.perf_counter() - start))
-        if 4 * length > tokens or tries[-1][1] > ENOUGH:
-            return tuple(tries)
-        length *= 2
+    for length in lengths:
+        tries.append((length, min(clocked(run, length, clock) for _ in range(2))))
+        if len(tries) > 1 and tries[-1][1] > ENOUGH:
+            break
+    return tuple(tries)
+
+
+def clocked(run: Callable[[int], None], length: int, clock: Callable[[], float]) -> float:
+    """Seconds of one run. The time of the calling thread leaves out that of other programs."""
+    start = clock()
+    run(length)
+    return clock() - start
 
 
 def shortened(inputs: ModelInputs, tokens: int) -> ModelInputs:

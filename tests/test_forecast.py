@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 
@@ -33,9 +35,40 @@ def test_noise_gives_no_negative_times(tries: tuple[tuple[int, float], ...]) -> 
 @pytest.mark.parametrize("tokens", [1, 2, 5, 300, 5000])
 def test_short_runs_read_at_most_half(tokens: int) -> None:
     read: list[int] = []
-    tries = timed(read.append, tokens)
+    tries = timed(read.append, tokens, time.perf_counter)
     assert max(read) <= max(1, tokens // 2)
-    assert [length for length, _ in tries] == read[1:]
+    assert [length for length, _ in tries for _ in range(2)] == read[1:]
+    assert len(tries) > (tokens > 2)
+
+
+def test_a_disturbed_run_counts_for_nothing() -> None:
+    now, runs = [0.0], [0]
+
+    def run(tokens: int) -> None:
+        runs[0] += 1
+        now[0] += tokens / 10_000 * (100 if runs[0] % 2 else 1)
+
+    tries = timed(run, 4000, lambda: now[0])
+    assert [length for length, _ in tries] == [125, 250, 500, 1000, 2000]
+    assert Forecast(Plan(1, 1), 4000, (), tries).seconds == pytest.approx(0.4)
+
+
+def test_short_runs_stop_where_they_take_long() -> None:
+    now = [0.0]
+
+    def run(tokens: int) -> None:
+        now[0] += 3 + tokens / 1000
+
+    assert [length for length, _ in timed(run, 32_000, lambda: now[0])] == [125, 250]
+
+
+@pytest.mark.parametrize("slow", range(5))
+@pytest.mark.parametrize("square", [1e-7, 5e-7])
+def test_one_slow_length_moves_the_time_little(slow: int, square: float) -> None:
+    tries = [(n, 1e-4 * n + square * n**2) for n in (125, 250, 500, 1000, 2000)]
+    real = 1e-4 * 4000 + square * 4000**2
+    tries[slow] = (tries[slow][0], 1.5 * tries[slow][1])
+    assert 0.5 < Forecast(Plan(1, 1), 4000, (), tuple(tries)).seconds / real < 2
 
 
 def test_a_shortened_input_keeps_its_ends() -> None:

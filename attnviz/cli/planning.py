@@ -132,7 +132,7 @@ class Planning:
             f"{found.tokens:,} tokens{several}",
             *keeps,
             *beside(found),
-            f"time    {took} beside loading, by short runs (tokens: {tried})",
+            f"time    {took} beside loading on a quiet machine, by short runs (tokens: {tried})",
             *(path_line(path) for path in found.paths),
         ]
         for line in lines:
