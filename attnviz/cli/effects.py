@@ -8,6 +8,7 @@ from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import typer
 
@@ -28,3 +29,9 @@ def refuse_idle(context: typer.Context, what: str, idle: Mapping[str, str]) -> N
         for option in parameter.opts:
             if option in idle and source is not None and source.name == "COMMANDLINE":
                 raise UsageError(f"{option} has no effect on {what}", idle[option])
+
+
+def check_batch(context: typer.Context, texts: Path | None) -> None:
+    """Nothing. Raises UsageError for `--batch-size` where `--texts` is not given."""
+    if texts is None:
+        refuse_idle(context, "a single input", {"--batch-size": "it is for --texts"})

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from attnviz.cli import options as o
-from attnviz.cli.effects import IMAGE, PICTURE, refuse_idle
+from attnviz.cli.effects import IMAGE, PICTURE, check_batch, refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import check_places
@@ -94,6 +94,7 @@ def export(
     talk = Talk(quiet)
     source = Source(text, file, texts, pair, target)
     source.check()
+    check_batch(context, texts)
     template = Template(output)
     kind = kind_of(template, format_)
     check_effects(context, kind, view)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnviz.cli import options as o
-from attnviz.cli.effects import refuse_idle
+from attnviz.cli.effects import check_batch, refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.ranking import Ranking
@@ -100,6 +100,7 @@ def heads(
         source.check()
     else:
         check_probe(source, selection)
+    check_batch(context, texts)
     if sort is not None and source.saved is None:
         check_score(sort, (*SCORES, EDGE))
     form = chosen_form(json_, format_)

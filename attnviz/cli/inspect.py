@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attnviz.cli import options as o
-from attnviz.cli.effects import refuse_idle
+from attnviz.cli.effects import check_batch, refuse_idle
 from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import TEXTS, Show, check_output, chosen_form
@@ -91,6 +91,7 @@ def inspect(
     talk = Talk(quiet)
     source = Source(text, file, texts, pair, target)
     source.check()
+    check_batch(context, texts)
     form = chosen_form(json_, format_)
     template = Template(output or STDOUT)
     check_output(template, form, several=texts is not None)

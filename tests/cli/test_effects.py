@@ -29,6 +29,9 @@ CASES = [
     ("inspect", "", "--json --reduce max", "--reduce"),
     ("inspect", "", "--view heads --reduce max", "--reduce"),
     ("heads", "png", "--view table", "--view"),
+    ("inspect", "", "--batch-size 4", "--batch-size"),
+    ("heads", "", "--batch-size 2", "--batch-size"),
+    ("export", "png", "--batch-size 4", "--batch-size"),
     ("compare", "", "--dpi 80", "--dpi"),
     ("compare", "txt", "--theme dark", "--theme"),
     ("compare", "", "--layers --view matrix", "--view"),
@@ -51,6 +54,16 @@ def test_an_idle_option_is_refused(
     assert f"error: {idle} has no effect on " in err
     assert "hint: " in err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("given", [["the cat"], ["--probe", "repeated-tokens"]])
+@pytest.mark.parametrize("plan", [[], ["--plan"]])
+def test_a_batch_takes_many_texts(
+    refused: Callable[..., str], folder: Callable[[str], Path], given: list[str], plan: list[str]
+) -> None:
+    err = refused(2, "heads", *given, "-m", folder("gpt2"), "--batch-size", 2, *plan)
+    assert "error: --batch-size has no effect on a single input" in err
+    assert "hint: it is for --texts" in err
 
 
 @pytest.mark.parametrize(
