@@ -259,6 +259,10 @@ def resolve_tokens(spec: str, axis: Axis, option: str) -> list[int]:
         return list(found[0])
     if match is not None:
         count = sum(position >= 0 for position in axis.positions)
+        first, last = match[1], match[2] or match[1]
+        if all(-count <= int(end) < count for end in (first, last)):
+            raise SelectionError(f"{option} {text}: the range runs backwards",
+                                 f"write {last}-{first}")  # fmt: skip
         raise SelectionError(
             f"{option} {text} does not exist: there are tokens {ranges(range(count))}",
             f"write {TOKEN_FORMS}",

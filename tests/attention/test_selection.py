@@ -210,6 +210,10 @@ def test_tokens_by_word_occurrence_index_and_range(spec, expected):
         ("of#0", "--key of#0 does not exist", "count from 1"),
         ("10", "--key 10 does not exist: there are tokens 0-9", "12-80"),
         ("3-99", "--key 3-99 does not exist", "12-80"),
+        ("99-3", "--key 99-3 does not exist", "12-80"),
+        ("5-3", "--key 5-3: the range runs backwards", "write 3-5"),
+        ("-1-2", "--key -1-2: the range runs backwards", "write 2--1"),
+        ("-2--4", "--key -2--4: the range runs backwards", "write -4--2"),
     ],
 )
 def test_tokens_that_are_not_there(spec, message, hint):
