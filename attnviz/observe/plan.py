@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-UNITS = {"": 1, "B": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+UNITS = {"": 1, "B": 1} | {  # KB is decimal, KiB, Ki and K are binary
+    prefix + rest: (1000 if rest == "B" else 1024) ** power
+    for power, prefix in enumerate("KMGT", start=1)
+    for rest in ("", "I", "IB", "B")
+}
 POOLED_SIDE = (16, 256)  # least and most bins along each side of a pooled map
 TOP_KEYS = (3, 8)  # least and most keys kept of every query of a pooled map
 TOP_BYTES = 8  # an int32 key and a float32 weight
@@ -201,15 +205,15 @@ DECODER_HEADS = ("decoder_attention_heads", "num_decoder_attention_heads", *HEAD
 
 
 def parse_bytes(text: str) -> int:
-    """`4GiB`, `512M`, `1.5g` or a plain number as bytes."""
+    """`4GiB`, `4GB`, `512M`, `1.5g` or a plain number as bytes."""
     digits = text.strip().rstrip("iIbB" + "kKmMgGtT")
-    unit = text.strip()[len(digits) :].upper().replace("IB", "").replace("B", "")
+    unit = text.strip()[len(digits) :].upper()
     try:
         size = int(float(digits) * UNITS[unit])
     except (ValueError, KeyError, OverflowError):
         size = -1
     if size < 0:
-        raise UsageError(f"--memory {text} is no size", "write for example 4GiB or 512M")
+        raise UsageError(f"--memory {text} is no size", "write for example 4GiB, 4GB or 512M")
     return size
 
 

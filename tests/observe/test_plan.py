@@ -30,7 +30,15 @@ from tests.zoo.shrink import build, shrunk_config
         ("17B", 17),
         ("512M", 512 * 2**20),
         ("4GiB", 2**32),
-        ("4gb", 2**32),
+        ("4GB", 4 * 10**9),
+        ("4gb", 4 * 10**9),
+        ("4Gi", 2**32),
+        ("4G", 2**32),
+        ("1.5 kB", 1500),
+        ("3KB", 3000),
+        ("2MB", 2 * 10**6),
+        ("1TB", 10**12),
+        ("1tib", 2**40),
         ("1.5g", 3 * 2**29),
         (" 2 KiB ", 2048),
         ("1e3", 1000),
@@ -43,8 +51,9 @@ def test_sizes(text: str, size: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "GiB", "-1", "-2G", "four", "4KK", "4X", "nan", "inf", "1e999", "-inf", "1,5G"],
-)
+    ["", " ", "GiB", "-1", "-2G", "four", "4KK", "4X", "4iB", "4BG", "4BB", "nan", "inf", "1e999",
+     "-inf", "1,5G"],
+)  # fmt: skip
 def test_no_sizes(text: str) -> None:
     with pytest.raises(UsageError, match="is no size"):
         parse_bytes(text)

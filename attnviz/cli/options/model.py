@@ -72,8 +72,8 @@ Plan = Annotated[
 Memory = Annotated[
     str | None,
     typer.Option(
-        help="Memory for what is kept, such as 4GiB: whole maps, else pooled maps and top keys, "
-        "else pooled maps, else scores. Default: a quarter of what is free.",
+        help="Memory for what is kept, such as 4GiB or 4G (GB is decimal): whole maps, else pooled "
+        "maps and top keys, else pooled maps, else scores. Default: a quarter of what is free.",
         rich_help_panel=MODEL,
         metavar="SIZE",
     ),
