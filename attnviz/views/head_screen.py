@@ -21,11 +21,23 @@ if TYPE_CHECKING:
 Parts = Literal["both", "map", "table"]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The query and key positions to show, all when None. Positions are those of tokens."""
+
+    queries: tuple[int, ...] | None = None
+    keys: tuple[int, ...] | None = None
+
+
+ALL = Rows()
+
+
 @dataclass(frozen=True, eq=False)
 class HeadScreen:
     """One head: what it does, why it is shown, its map and its table (either may be absent).
 
-    `structure` is what holds a map together that was not kept whole.
+    `rows` are the queries and keys that were asked for. `structure` is what holds a map together
+    that was not kept whole.
     """
 
     stack: str
@@ -35,6 +47,7 @@ class HeadScreen:
     table: AlignmentTable | None
     cross: bool = False
     several: bool = False
+    rows: Rows = ALL
     structure: Structure | None = None
 
 
@@ -48,14 +61,6 @@ class HeadMaps:
     cross: bool = False
     several: bool = False
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The query and key positions to show, all when None. Positions are those of tokens."""
-
-    queries: tuple[int, ...] | None = None
-    keys: tuple[int, ...] | None = None
 
 
 def prepared(layer: LayerAttention, look: Look) -> LayerAttention:
@@ -86,6 +91,7 @@ def head_screen(
         table=table,
         cross=layer.cross,
         several=several,
+        rows=rows,
         structure=structure(layer, head.head) if shown.pooled else None,
     )
 

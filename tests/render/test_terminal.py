@@ -184,6 +184,46 @@ def test_long_inputs_are_pooled_and_say_so():
     assert len(text.splitlines()) < 100
 
 
+WINDOW = capture([f"t{i}" for i in range(400)], layers=1)
+
+
+def window(width, env, **asked):
+    asked = {"head": "L0H0"} | asked
+    return plain(printed(build(WINDOW, Selection.parse(**asked)), width, env)).splitlines()
+
+
+@pytest.mark.parametrize(("env", "bands"), [(None, 2), (TRUE, 1)])
+def test_a_window_that_was_asked_for_is_drawn_cell_by_cell(env, bands):
+    lines = window(80, env, query="300-364", key="0-128")
+    for query in range(300, 365):
+        assert sum(line.startswith(f"{query} t{query} ") for line in lines) == bands + 1
+    said = " ".join(" ".join(lines).split())
+    assert "a cell is up to" not in said
+    assert "more queries" not in said
+    numbers = [line for line in lines if re.fullmatch(r"[ \d]+", line)]
+    assert len(numbers) == bands
+    assert numbers[-1].endswith("125" if bands == 2 else "120")
+
+
+def test_keys_that_do_not_fit_stand_below_with_one_legend():
+    lines = window(40, None, query="20-22", key="0-70")
+    numbers = [line.split() for line in lines if re.fullmatch(r"[ \d]+", line)]
+    assert [one[0] for one in numbers] == ["0", "35", "70"]
+    first = next(line for line in lines if line.startswith("21 t21 "))
+    assert first[7:] == " " * 20 + "█"  # the previous token
+    assert sum("linear" in line for line in lines) == 1
+
+
+def test_too_many_queries_of_a_window_are_pooled_and_a_range_of_them_is_offered():
+    lines = window(200, None, query="10-330", key="0-128")
+    said = " ".join(" ".join(lines).split())
+    assert "a cell is up to 2 queries ×" in said
+    assert "… 301 more queries: --query 10-69 shows a range" in said
+    short = " ".join(window(200, None, query="10-300"))
+    assert "a cell is up to 1 query ×" in short
+    assert "more queries" not in short
+
+
 def test_many_heads_fit_at_any_width():
     tokens = axis(["a", "b", "c"])
     weights = np.full((64, 3, 3), 1 / 3, np.float32)

@@ -71,12 +71,13 @@ class CellPainter:
         self.states = [[State(state) for state in row] for row in heatmap.states.tolist()]
         self.sinks = heatmap.sinks.tolist()
 
-    def row(self, i: int) -> Iterator[Part]:
-        """The cells of row `i`, as (text, style)."""
+    def row(self, i: int, columns: range | None = None) -> Iterator[Part]:
+        """The cells of row `i` in these columns (all when None), as (text, style)."""
+        columns = range(self.map.shape[1]) if columns is None else columns
         if self.shape.kind == "half":
-            yield from self._halves(i)
+            yield from self._halves(i, columns)
             return
-        for j in range(self.map.shape[1]):
+        for j in columns:
             yield self._coloured(i, j) if self.canvas.coloured else self._plain(i, j)
 
     def background(self, i: int, j: int) -> RGB | None:
@@ -119,11 +120,10 @@ class CellPainter:
         place: float = self.levels[i][j] / LEVELS
         return abs(2 * place - 1) if self.map.scale == "signed" else place
 
-    def _halves(self, i: int) -> Iterator[Part]:
-        count = self.map.shape[1]
-        for j in range(0, count, 2):
+    def _halves(self, i: int, columns: range) -> Iterator[Part]:
+        for j in columns[::2]:
             left = self.background(i, j)
-            right = self.background(i, j + 1) if j + 1 < count else None
+            right = self.background(i, j + 1) if j + 1 in columns else None
             yield half_block(left, right, "▌", "▐")
 
     def _mark(self, mark: Mark) -> str:

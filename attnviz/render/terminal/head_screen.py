@@ -25,17 +25,20 @@ from attnviz.render.terminal.table_lines import (
     shapes,
     table_row,
 )
+from attnviz.views.head_screen import ALL
+from attnviz.views.heatmap import take
 from attnviz.views.pool import pooled
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from attnviz.views.alignment import AlignmentTable
-    from attnviz.views.head_screen import HeadScreen
+    from attnviz.views.head_screen import HeadScreen, Rows
     from attnviz.views.heatmap import Heatmap
     from attnviz.views.structure import Structure
 
 MOST_ROWS = 60
+MOST_ASKED = 300  # lines of the cells, and rows of the table, that were asked for
 SHORT = 24  # so few rows may be drawn twice: the map with digits, then the table
 SINKS, SINK_LABEL = 6, 12  # texts of sinks that are named, and their cells
 LISTED = 20  # rows of the table below a pooled map
@@ -63,27 +66,35 @@ def head_screen(screen: HeadScreen, canvas: Canvas) -> Iterator[Line]:
     yield from title(screen, canvas)
     if screen.structure is not None:
         yield from structure(screen.structure, canvas)
+    most = MOST_ROWS if screen.rows.queries is None else MOST_ASKED
     if screen.heatmap is None:
         if screen.table is not None:
-            yield from table_alone(screen.table, canvas)
+            yield from table_alone(screen.table, canvas, most)
             yield from canvas.prose([(table_words(screen.table, canvas), "dim")])
         return
-    chosen = yield from fitted_map(screen.heatmap, screen.table, canvas)
+    chosen = yield from fitted_map(screen.heatmap, screen.table, canvas, screen.rows)
     if screen.table is not None and not chosen.beside:
         yield Line()
-        yield from table_alone(screen.table, canvas)
+        yield from table_alone(screen.table, canvas, most)
 
 
 def fitted_map(
-    one: Heatmap, table: AlignmentTable | None, canvas: Canvas
+    one: Heatmap, table: AlignmentTable | None, canvas: Canvas, asked: Rows = ALL
 ) -> Generator[Line, None, Layout]:
-    """The lines of a map pooled to this width, with its table where it fits beside it."""
-    small = pooled(one, MOST_ROWS, len(one.columns))
+    """The lines of a map pooled to this width, with its table where it fits beside it.
+
+    Queries that were asked for are pooled only where there are too many, and so are keys: those
+    that do not fit the width stand below.
+    """
+    most = MOST_ROWS if asked.queries is None or one.pooled else MOST_ASKED
+    small = pooled(one, most, len(one.columns))
     chosen = layout(small, table, canvas)
     room = canvas.width - label_width(small, canvas)
-    fits = room * 2 if chosen.cell.kind == "half" else room // chosen.cell.width
-    small = pooled(small, MOST_ROWS, max(1, fits))
-    yield from map_lines(small, table, chosen, canvas)
+    fits = max(1, room * 2 if chosen.cell.kind == "half" else room // chosen.cell.width)
+    rows, columns = small.shape
+    if asked.keys is None or one.pooled or rows * -(-columns // fits) > MOST_ASKED:
+        small = pooled(small, most, fits)
+    yield from map_lines(small, table, chosen, canvas, fits)
     return chosen
 
 
@@ -119,8 +130,7 @@ def layout(small: Heatmap, table: AlignmentTable | None, canvas: Canvas) -> Layo
     cells = [*wide_cells(small, canvas), *digit_cells(small)]
     narrow = [SQUARE, NARROW, HALF] if canvas.halves else [SQUARE, NARROW]
     below = next((c for c in [*cells, *narrow] if c.columns(columns) <= room), narrow[-1])
-    joined = table is not None and not small.pooled and rows <= MOST_ROWS
-    if table is None or not joined:
+    if table is None or small.pooled:
         return Layout(below, None, beside=False)
     full = shapes(table, canvas, table.top_keys.shape[1])
     best = [one for one in full if one.keys > 1] or full
@@ -153,25 +163,31 @@ def digit_cells(small: Heatmap) -> list[CellShape]:
 
 
 def map_lines(
-    small: Heatmap, table: AlignmentTable | None, chosen: Layout, canvas: Canvas
+    small: Heatmap, table: AlignmentTable | None, chosen: Layout, canvas: Canvas, fits: int
 ) -> Iterator[Line]:
-    """The map with its header and legend, and the table's rows where they are beside it."""
+    """The map with its header and legend, and the table's rows where they are beside it.
+
+    Keys after the first `fits` stand below, as many at a time.
+    """
     indent = label_width(small, canvas)
     end = indent + chosen.cell.columns(small.shape[1]) + GAP
-    *above, index = header(small, canvas, chosen.cell, indent)
-    yield from above
     shape = chosen.table if chosen.beside else None
-    yield index.pad(end).join(heading(shape, canvas)) if shape else index
     painter = CellPainter(small, canvas, chosen.cell)
     places = {query: i for i, query in enumerate(table.rows)} if table is not None else {}
-    for i in range(small.shape[0]):
-        line = row_label(small, i, canvas, indent)
-        for text, style in painter.row(i):
-            line.add(text, style)
-        place = places.get(small.rows[i][0])
-        if shape and table is not None and place is not None:
-            line.pad(end).join(table_row(table, place, shape, canvas))
-        yield line
+    rows, columns = (range(count) for count in small.shape)
+    for start in range(0, max(1, len(columns)), fits):
+        part = columns[start : start + fits]
+        *above, index = header(take(small, rows, part), canvas, chosen.cell, indent)
+        yield from above
+        yield index.pad(end).join(heading(shape, canvas)) if shape else index
+        for i in rows:
+            line = row_label(small, i, canvas, indent)
+            for text, style in painter.row(i, part):
+                line.add(text, style)
+            place = places.get(small.rows[i][0])
+            if shape and table is not None and place is not None:
+                line.pad(end).join(table_row(table, place, shape, canvas))
+            yield line
     if not small.square and not small.pooled and chosen.cell.width <= 4:
         yield from key_lines(small, canvas, indent)
     yield from legend([small], canvas, chosen.cell, indent)
@@ -182,10 +198,10 @@ def map_lines(
             yield from canvas.prose([(", ".join(words), "dim")])
 
 
-def table_alone(table: AlignmentTable, canvas: Canvas) -> Iterator[Line]:
+def table_alone(table: AlignmentTable, canvas: Canvas, most: int = MOST_ROWS) -> Iterator[Line]:
     """The table without a map: all rows, or the strongest of many with what is left out."""
     count = len(table.rows)
-    picked = list(range(count)) if count <= MOST_ROWS else table.strongest(LISTED)
+    picked = list(range(count)) if count <= most else table.strongest(LISTED)
     axis = table.queries
     index = max((len(span_text(axis, (i, i + 1))) for i in table.rows), default=1)
     widest = max((cell_len(canvas.token(axis.labels[i])) for i in table.rows), default=1)
@@ -204,8 +220,9 @@ def table_alone(table: AlignmentTable, canvas: Canvas) -> Iterator[Line]:
         line.add(canvas.cell(axis.labels[query], label)).pad(indent)
         yield line.join(table_row(table, i, shape, canvas))
     if len(picked) < count:
-        last = max(axis.positions)
-        words = f"… {count - len(picked):,} more queries: --query 0-{min(59, last)} shows a range"
+        first, last = axis.positions[table.rows[0]], axis.positions[table.rows[-1]]
+        some = f"--query {first}-{min(first + MOST_ROWS - 1, last)}"
+        words = f"… {count - len(picked):,} more queries: {some} shows a range"
         yield from canvas.prose([(f"{words}; these have the heaviest keys", "dim")])
     if not shape.share:
         yield from canvas.prose([("no room for the sink share", "dim")])
