@@ -156,13 +156,15 @@ class Keeper:
     """Chooses what to keep of every site, as the plan says.
 
     `asked` is what whole maps of all sites would have taken, `used` what is kept of them: where
-    there is more to see than the model's config told, what does not fit is pooled.
+    there is more to see than the model's config told, what does not fit is pooled. `windows` counts
+    the windows that are kept beside pooled maps.
     """
 
     plan: Plan
     selection: Selection = field(default_factory=Selection)
     asked: int = 0
     used: int = 0
+    windows: int = 0
 
     def __call__(self, site: Site) -> Sequence[Observer]:
         """The observers for this site."""
@@ -182,6 +184,7 @@ class Keeper:
         with suppress(SelectionError):  # in the other stacks
             window = self.selection.window(site.queries, site.keys)
             found += [WindowMaps(*window)] if window else []
+            self.windows += window is not None
         return found
 
     @property
@@ -189,7 +192,10 @@ class Keeper:
         """What the picture must say of the plan."""
         if self.used == self.asked:
             return ()
-        return (replace(self.plan, maps=max(self.plan.maps, self.asked)).note,)
+        note = replace(self.plan, maps=max(self.plan.maps, self.asked)).note
+        given = (("--query", self.selection.query), ("--key", self.selection.key))
+        names = " and ".join(f"{name} {value}" for name, value in given if value is not None)
+        return (f"{note}; the window of {names} is exact" if self.windows else note,)
 
 
 def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> Selection:

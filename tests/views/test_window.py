@@ -72,6 +72,23 @@ def test_the_picture_of_a_window_is_that_of_the_whole_map() -> None:
     assert (found.states != State.CUT).all()
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"query": "70-80", "key": "3"}, "; the window of --query 70-80 and --key 3 is exact"),
+        ({"query": "90"}, "; the window of --query 90 is exact"),
+        ({"key": "-2"}, "; the window of --key -2 is exact"),
+        ({}, ""),
+    ],
+)
+def test_the_note_on_pooled_maps_says_that_the_window_is_exact(
+    asked: dict[str, str], words: str
+) -> None:
+    (note,) = captured("llama", POOLED, **asked).notes
+    assert note.endswith(f"--memory allows 128.0 KiB{words}")
+    assert captured("llama", None, **asked).notes == ()
+
+
 def test_one_query_is_known_in_full() -> None:
     asked = Selection.parse(query="90")
     (part,) = build(captured("llama", POOLED, query="90"), asked).parts
