@@ -36,8 +36,8 @@ ALL = Rows()
 class HeadScreen:
     """One head: what it does, why it is shown, its map and its table (either may be absent).
 
-    `rows` are the queries and keys that were asked for. `structure` is what holds a map together
-    that was not kept whole.
+    `rows` are the queries and keys that were asked for. `structure` is what holds a long map
+    together that is shown as a whole.
     """
 
     stack: str
@@ -92,7 +92,7 @@ def head_screen(
         cross=layer.cross,
         several=several,
         rows=rows,
-        structure=structure(layer, head.head) if shown.pooled else None,
+        structure=structure(layer, head.head) if rows == ALL or shown.pooled else None,
     )
 
 

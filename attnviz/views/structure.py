@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import LayerAttention
 
 LEAST = 0.01  # shares below are not named
+LONG = 60  # tokens; a map of more is not seen cell by cell
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,11 @@ class Structure:
 
 
 def structure(layer: LayerAttention, head: int) -> Structure | None:
-    """The structure of a head whose map was not kept whole; None where it is not known."""
-    if "heavy_keys" not in layer.kept or "weights" in layer.kept:
+    """The structure of a head whose map is long or was not kept whole; else, or where it is not
+    known, None.
+    """
+    short = "weights" in layer.kept and max(len(layer.queries), len(layer.keys)) <= LONG
+    if short or "heavy_keys" not in layer.kept:
         return None
     index = layer.heads.index(head)
     return Structure(

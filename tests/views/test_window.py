@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 TOKENS, POOLED = 96, "128KiB"
 
 
-def captured(name: str, memory: str | None, **asked: Any) -> Capture:
-    tensors = {"input_ids": ids(1, TOKENS)}
+def captured(name: str, memory: str | None, tokens: int = TOKENS, **asked: Any) -> Capture:
+    tensors = {"input_ids": ids(1, tokens)}
     selection = Selection.parse(**asked)
     return attnviz.captures(model_of(name), tensors, selection=selection, memory=memory)[0]
 
@@ -87,6 +87,28 @@ def test_the_note_on_pooled_maps_says_that_the_window_is_exact(
     (note,) = captured("llama", POOLED, **asked).notes
     assert note.endswith(f"--memory allows 128.0 KiB{words}")
     assert captured("llama", None, **asked).notes == ()
+
+
+def test_what_holds_a_long_map_together_is_known_however_it_was_kept() -> None:
+    head = Selection.parse(head="L1H2")
+    (whole,), (pooled,) = (
+        build(captured("llama", memory), head).parts for memory in (None, POOLED)
+    )
+    assert not whole.heatmap.pooled
+    for name in ("heavy", "slashes", "vertical", "slash"):
+        found, expected = getattr(whole.structure, name), getattr(pooled.structure, name)
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "asked", "known"),
+    [(60, {}, False), (61, {}, True), (61, {"query": "5-9"}, False), (61, {"key": "2"}, False)],
+)
+def test_short_maps_and_parts_of_a_map_need_no_such_lines(
+    tokens: int, asked: dict[str, str], known: bool
+) -> None:
+    found = build(captured("gemma2", None, tokens), Selection.parse(head="L1H2", **asked))
+    assert (found.parts[0].structure is not None) is known
 
 
 def test_one_query_is_known_in_full() -> None:

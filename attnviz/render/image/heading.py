@@ -45,7 +45,7 @@ def heading_of(content: FigureContent, style: ImageStyle, shown: Sequence[Heatma
 
 
 def structure_of(body: ImageBody) -> str:
-    """The heaviest keys and diagonals of a head whose map was not kept whole; else empty."""
+    """The heaviest keys and diagonals of a head whose map is long; else empty."""
     if not isinstance(body, HeadScreen) or body.structure is None:
         return ""
     parts = body.structure.parts(lambda label: fit(display(label), LONGEST))
