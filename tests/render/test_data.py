@@ -37,6 +37,21 @@ def test_json_speaks_the_vocabulary():
     assert head["table"][3]["keys"][0]["weight"] == pytest.approx(expected[3, 1:7].max(), rel=1e-6)
 
 
+def test_the_heaviest_keys_and_diagonals_stand_with_the_head():
+    tokens = axis([f"t{i}" for i in range(6)])
+    one = layer(0, tokens, tokens, whole=False)
+    heavy = np.array([[[head, 0.5], [4, 0.25], [np.nan, np.nan]] for head in range(4)])
+    kept = one.kept | {"heavy_keys": heavy, "slashes": heavy[:, 1:]}
+    kept |= {"score.vertical": np.full(4, 0.6), "score.slash": np.full(4, 0.3)}
+    held = replace(capture(), stacks={"self": AttentionStack("self", {0: replace(one, kept=kept)})})
+    found = dumped(held, build(held, Selection.parse(head="2")))
+    for place in (found["chosen"], found["heads"][0]):
+        assert place["heavy_keys"] == [{"key": 2, "share": 0.5}, {"key": 4, "share": 0.25}]
+        assert place["slashes"] == [{"offset": 4, "share": 0.25}]
+    short = dumped(capture(), build(capture()))
+    assert not {"heavy_keys", "slashes"} & {*short["chosen"], *short["heads"][0]}
+
+
 def test_cells_without_a_weight_are_null_and_named():
     held = capture(["a", "b", "c"], causal=True)
     (head,) = dumped(held, build(held, Selection.parse(head="L0H1")))["heads"]

@@ -107,6 +107,24 @@ def test_pooled_maps_say_what_they_are():
     np.testing.assert_allclose(found["self.pooled_max"][1], kept["pooled_max"], rtol=1e-6)
     np.testing.assert_array_equal(found["self.pooled_cells"][1], kept["pooled_cells"])
     np.testing.assert_array_equal(found["self.score.first"][1], kept["score.first"])
+    assert found["self.top_keys"].dtype == np.int32
+    np.testing.assert_array_equal(found["self.top_keys"][1], kept["top_keys"])
+    np.testing.assert_allclose(found["self.top_weights"][1], kept["top_weights"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_holds_maps_together_stands_beside_them(whole):
+    words = axis([f"t{i}" for i in range(6)])
+    made = np.arange(4 * 3 * 2, dtype=np.float32).reshape(4, 3, 2)
+    layers = {
+        n: replace(one, kept={**one.kept, "heavy_keys": made + n, "slashes": made * n})
+        for n, one in ((n, layer(n, words, words, whole=whole)) for n in range(2))
+    }
+    held = replace(capture(), stacks={"self": AttentionStack("self", layers)})
+    found = archived(held, {"self": {1: (3, 2), 0: (3, 2)}})
+    np.testing.assert_array_equal(found["self.heavy_keys"], [made[[3, 2]] + 1, made[[3, 2]]])
+    np.testing.assert_array_equal(found["self.slashes"], [made[[3, 2]], made[[3, 2]] * 0])
+    assert "self.heavy_keys" not in archived(capture())
 
 
 def test_whole_and_pooled_layers_stand_apart():

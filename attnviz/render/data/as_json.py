@@ -35,7 +35,10 @@ def to_json(capture: Capture, view: FirstScreen) -> dict[str, Any]:
     """The run and the heads that the view shows; `json.dumps` takes it as it is."""
     screens = [part for part in view.parts if isinstance(part, HeadScreen)]
     maps = [part for part in view.parts if isinstance(part, HeadMaps)]
-    heads = [shown_head(one.stack, one.head, one.heatmap, one.table) for one in screens]
+    heads = [
+        shown_head(one.stack, one.head, one.heatmap, one.table) | structure_values(one)
+        for one in screens
+    ]
     heads += [shown_head(one.stack, head, found, None) for one in maps for head, found in one.maps]
     out: dict[str, Any] = {
         "schema": SCHEMA,
@@ -118,17 +121,23 @@ def axis_values(axis: Axis) -> dict[str, Any]:
 
 def chosen(screen: HeadScreen) -> dict[str, Any]:
     """The head shown first, and why."""
-    out: dict[str, Any] = {
+    return {
         "stack": screen.stack,
         "layer": screen.head.layer,
         "head": screen.head.head,
         "reason": screen.reason,
+    } | structure_values(screen)
+
+
+def structure_values(screen: HeadScreen) -> dict[str, Any]:
+    """The heaviest keys and diagonals of a long map, with their shares."""
+    one = screen.structure
+    if one is None:
+        return {}
+    return {
+        "heavy_keys": [{"key": key, "share": share} for key, share in one.heavy],
+        "slashes": [{"offset": offset, "share": share} for offset, share in one.slashes],
     }
-    if screen.structure is not None:
-        out["heavy_keys"] = [{"key": key, "share": share} for key, share in screen.structure.heavy]
-        out["slashes"] = [{"offset": offset, "share": share}
-                          for offset, share in screen.structure.slashes]  # fmt: skip
-    return out
 
 
 def shown_head(

@@ -8,13 +8,18 @@
 - `S.queries`, `S.keys`: the labels, with `S.query_special`, `S.key_special`, `S.query_padding` and
   `S.key_padding` beside them
 - `S.score.NAME`: (layer, head)
+- `S.heavy_keys`, `S.slashes`: (layer, head, n, 2), the keys and the diagonals (query − key)
+  with most of the head's attention, each with its share; NaN where there are fewer
 
 Where layers differ, each is a stack of one layer named `S/L3`. Where the maps were not kept whole
 there is, instead of `S` and `S.allowed`, `S.pooled` (layer, head, query bin, key bin), the
 attention that a query of the bin gives the key bin on average, `S.pooled_max`, the largest weight
 there, `S.pooled_cells` (layer, query bin, key bin), the cells that the mask allows, and
-`S.query_edges` and `S.key_edges`, where the bins begin and, last, end. `schema`, `axes`, `model`,
-`revision`, `text`, `pair`, `target` and `notes` say the rest. No array needs `allow_pickle`.
+`S.query_edges` and `S.key_edges`, where the bins begin and, last, end; `S.top_keys` and
+`S.top_weights` (layer, head, query, n), the heaviest keys of every query, -1 where there are fewer;
+`S.window` (layer, head, row, column), the weights from the query and key `S.window_at` on.
+`schema`, `axes`, `model`, `revision`, `text`, `pair`, `target` and `notes` say the rest. No array
+needs `allow_pickle`.
 """
 
 from __future__ import annotations
@@ -35,6 +40,8 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import AttentionStack, Capture, LayerAttention
 
 SCHEMA = 1
+# What may be kept of every head beside its map and scores.
+BESIDE = ("heavy_keys", "pooled_max", "slashes", "top_keys", "top_weights", "window")
 AXES = ("layer", "head", "query", "key")
 Heads = tuple[int, ...]
 Group = list[tuple["LayerAttention", Heads]]
@@ -114,11 +121,7 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
     """Write layers that agree as one stack."""
     first, heads = group[0]
     kind, maps = maps_of(first)
-    sizes = (len(group), len(heads), *maps.shape[1:])
-    name = prefix if kind == "weights" else f"{prefix}.pooled"
-    write.parts(name, np.dtype(np.float32), sizes, (
-        maps_of(layer)[1][layer.heads.index(head)] for layer, _ in group for head in heads
-    ))  # fmt: skip
+    write_heads(write, prefix if kind == "weights" else f"{prefix}.pooled", kind, group)
     if kind == "weights":
         masks = (stack.allowed(layer.layer) for layer, _ in group)
         write.parts(f"{prefix}.allowed", np.dtype(bool), (len(group), *maps.shape[1:]), masks)
@@ -128,7 +131,7 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
             found = spans(axis, bins)
             edges = [found[0][0], *(stop for _, stop in found)]
             write(f"{prefix}.{side}_edges", np.array(edges, np.int64))
-        write_beside(write, prefix, group)
+    write_beside(write, prefix, group)
     write(f"{prefix}.layers", np.array([layer.layer for layer, _ in group], np.int64))
     write(f"{prefix}.heads", np.array(heads, np.int64))
     write_axis(write, prefix, "queries", "query", first.queries)
@@ -139,13 +142,22 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
         write(f"{prefix}.{score}", np.array(rows, np.float64))
 
 
+def write_heads(write: Writer, name: str, kept: str, group: Group) -> None:
+    """Write what was kept of every head under a name, (layer, head, …), a head at a time."""
+    first, heads = group[0]
+    sizes = (len(group), len(heads), *first.kept[kept].shape[1:])
+    dtype = np.dtype(np.int32 if kept == "top_keys" else np.float32)
+    write.parts(name, dtype, sizes, (
+        layer.kept[kept][layer.heads.index(head)] for layer, _ in group for head in heads
+    ))  # fmt: skip
+
+
 def write_beside(write: Writer, prefix: str, group: Group) -> None:
-    """Write what was kept beside maps that were pooled by mass."""
+    """Write what was kept of every head and layer beside maps and scores."""
     kept = set.intersection(*({*layer.kept} for layer, _ in group))
-    for name in sorted(kept & {"pooled_max", "window"}):
-        maps = [[layer.kept[name][layer.heads.index(head)] for head in heads]
-                for layer, heads in group]  # fmt: skip
-        write(f"{prefix}.{name}", np.array(maps, np.float32))
+    for name in BESIDE:
+        if name in kept:
+            write_heads(write, f"{prefix}.{name}", name, group)
     if "pooled_cells" in kept:
         cells = [layer.kept["pooled_cells"] for layer, _ in group]
         write(f"{prefix}.pooled_cells", np.array(cells, np.int64))
