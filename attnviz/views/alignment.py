@@ -69,7 +69,8 @@ def alignment(
 ) -> AlignmentTable:
     """The table of the rows of `shown`, or of every query when it is pooled.
 
-    `layer` is the layer that `shown` was made from, its words merged or not.
+    `layer` is the layer that `shown` was made from, its words merged or not. When that is pooled,
+    it has the heaviest keys of every query.
     """
     single = not shown.pooled
     rows = tuple(a for a, _ in shown.rows) if single else tuple(range(len(layer.queries)))
@@ -99,7 +100,7 @@ def alignment(
 
 def _notes(layer: LayerAttention, shown: Heatmap, partial: bool) -> tuple[str, ...]:
     """The notes of the map, and that the heaviest keys are all that the table knows."""
-    if not partial or "top_keys" not in layer.kept:
+    if not partial:
         return shown.notes
     count = layer.kept["top_keys"].shape[-1]
     return *shown.notes, f"sink counts only what is among the {count} heaviest keys of a query"
@@ -128,17 +129,14 @@ def _from_heaviest(
     layer: LayerAttention, index: int, sinks: np.ndarray, top: int, rows: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same from the heaviest keys that were kept."""
-    if "top_keys" in layer.kept:
-        keys = np.asarray(layer.kept["top_keys"][index])[list(rows)].astype(int)
-        weights = np.nan_to_num(np.asarray(layer.kept["top_weights"][index])[list(rows)])
-        known = keys >= 0
-        off = np.where(known, sinks[np.maximum(keys, 0)], False)
-        sink = np.where(off, weights, 0).sum(axis=1).astype(np.float64)
-        place, best = heaviest(np.where(known & ~off, weights, 0), top)
-        named = np.take_along_axis(keys, np.maximum(place, 0), axis=1)
-        return np.where(place >= 0, named, -1), best, sink
-    none = np.zeros((len(rows), 0))
-    return none.astype(int), none, np.zeros(len(rows))
+    keys = np.asarray(layer.kept["top_keys"][index])[list(rows)].astype(int)
+    weights = np.nan_to_num(np.asarray(layer.kept["top_weights"][index])[list(rows)])
+    known = keys >= 0
+    off = np.where(known, sinks[np.maximum(keys, 0)], False)
+    sink = np.where(off, weights, 0).sum(axis=1).astype(np.float64)
+    place, best = heaviest(np.where(known & ~off, weights, 0), top)
+    named = np.take_along_axis(keys, np.maximum(place, 0), axis=1)
+    return np.where(place >= 0, named, -1), best, sink
 
 
 def heaviest(values: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:

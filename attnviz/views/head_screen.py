@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from attnviz.attention.words import merge_layer
+from attnviz.errors import CaptureError
 from attnviz.views.alignment import AlignmentTable, alignment
 from attnviz.views.heatmap import Heatmap, heatmap, missing_share
 from attnviz.views.patterns import Head, heads_of
@@ -77,10 +78,21 @@ def head_screen(
     parts: Parts = "both",
     several: bool = False,
 ) -> HeadScreen:
-    """The screen of one head."""
+    """The screen of one head, without its table where not even the heaviest keys were kept.
+
+    Raises CaptureError when the table alone is wanted there.
+    """
     layer = prepared(stack.by_layer[head.layer], look)
     shown = heatmap(layer, head.head, look, rows.queries, rows.keys)
-    table = alignment(stack, layer, head.head, look, shown) if parts != "map" else None
+    known = not shown.pooled or "top_keys" in layer.kept
+    if parts == "table" and not known:
+        raise CaptureError(
+            f"the heaviest keys of layer {head.layer} were not kept, only pooled maps",
+            "give --memory more, or some rows with --query",
+        )
+    table = None
+    if parts != "map" and known:
+        table = alignment(stack, layer, head.head, look, shown)
     if parts == "map":
         shown = with_learned(shown, layer, head.head)
     return HeadScreen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,6 +110,23 @@ def test_short_maps_and_parts_of_a_map_need_no_such_lines(
 ) -> None:
     found = build(captured("gemma2", None, tokens), Selection.parse(head="L1H2", **asked))
     assert (found.parts[0].structure is not None) is known
+
+
+def test_without_the_heaviest_keys_there_is_no_table_but_of_a_window() -> None:
+    made = captured("llama", POOLED, query="7-9")
+    layers = {
+        n: replace(one, kept={k: v for k, v in one.kept.items() if not k.startswith("top_")})
+        for n, one in made.main_stack.by_layer.items()
+    }
+    bare = replace(made, stacks={"self": replace(made.main_stack, by_layer=layers)})
+    (found,) = build(bare, Selection.parse(head="L1H2")).parts
+    assert found.heatmap.pooled
+    assert found.table is None
+    with pytest.raises(CaptureError, match="the heaviest keys of layer 1 were not kept") as caught:
+        build(bare, Selection.parse(head="L1H2"), view="table")
+    assert "--query" in caught.value.hint
+    (rows,) = build(bare, Selection.parse(head="L1H2", query="7-9"), view="table").parts
+    assert rows.table.rows == (7, 8, 9)
 
 
 def test_one_query_is_known_in_full() -> None:
