@@ -20,7 +20,7 @@ from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.observe.explain import explained
 from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps, WindowMaps
-from attnviz.observe.plan import Plan, Size, expected_sites, make_plan
+from attnviz.observe.plan import KEEPS, Plan, Size, expected_sites, human, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -125,7 +125,12 @@ def run(
             prediction=predict(loaded, seen.outputs, inputs, example),
             checks=checks,
             notes=notes,
-            plan={"budget": keeper.plan.budget, "maps": keeper.plan.maps, "kept": keeper.used},
+            plan={
+                "budget": keeper.plan.budget,
+                "maps": keeper.plan.maps,
+                "kept": keeper.used,
+                "line": keeper.line(len(found)),
+            },
         )
         for example, (stacks, text) in enumerate(zip(found, texts, strict=True))
     ]
@@ -186,6 +191,14 @@ class Keeper:
             found += [WindowMaps(*window)] if window else []
             self.windows += window is not None
         return found
+
+    def line(self, examples: int) -> str:
+        """What was kept of each of as many examples: `whole maps 26.3 KiB`."""
+        if self.used == self.asked:
+            return f"{KEEPS['whole']} {human(self.used / examples)}"
+        if self.plan.keeps == "whole":  # there was more to see than the model's config told
+            return "maps pooled in part" if self.used else KEEPS["pooled"]
+        return f"{KEEPS[self.plan.keeps]} {human(self.plan.kept / examples)}"
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from attnviz.inputs.encode import ModelInputs
 from attnviz.inputs.tensors import from_tensors
 from attnviz.models.load import wrap
 from attnviz.observe.checks import IGNORES_PADDING
+from attnviz.observe.plan import Plan
 from attnviz.observe.source import FunctionSource, TensorSource
 from tests.observe.runs import ids
 from tests.sources import changed_blocks
@@ -124,15 +125,21 @@ def test_a_layer_counted_from_the_end_gets_the_memory(memory: str | None) -> Non
 def test_the_plan_bounds_what_is_kept() -> None:
     whole = captured(tokens=64)
     assert whole.plan["kept"] == 2 * 4 * 64 * 64 * 4
+    assert whole.plan["line"] == "whole maps 128.0 KiB"
     stages = {
         "40KiB": ("maps pooled to 16 × 16, 3 heaviest keys of every query kept", "40.0 KiB"),
         "28KiB": ("maps pooled to 16 × 16, heaviest keys dropped", "28.0 KiB"),
         "8KiB": ("maps dropped, scores kept", "8.0 KiB"),
     }
+    names = ["pooled maps and top keys", "pooled maps", "scores only"]
     for memory, (said, allowed) in stages.items():
         one = captured(tokens=64, memory=memory)
         layer = one.stacks["self"].layer(1)
         assert one.plan["kept"] == 0
+        name, size, unit = one.plan["line"].rsplit(" ", 2)
+        assert name == names.pop(0)
+        assert unit == "KiB"
+        assert float(size) <= float(allowed.split()[0])
         assert not one.stacks["self"].has_weights(0)
         assert one.notes == (f"{said}: whole ones take 128.0 KiB, --memory allows {allowed}",)
         assert ("top_keys" in layer.kept) == ("heaviest keys of" in said)
@@ -143,6 +150,19 @@ def test_the_plan_bounds_what_is_kept() -> None:
             np.testing.assert_allclose(layer.kept["pooled"], mass, atol=1e-6)
         for name, value in whole.scores["self"].items():
             np.testing.assert_array_equal(one.scores["self"][name], value)
+
+
+def test_the_line_of_the_plan_is_about_one_example() -> None:
+    found = attnviz.captures(build("llama"), {"input_ids": ids(3, 16)})
+    assert {one.plan["line"] for one in found} == {"whole maps 8.0 KiB"}
+
+
+@pytest.mark.parametrize(
+    ("used", "line"), [(0, "pooled maps and top keys"), (9, "maps pooled in part")]
+)
+def test_what_the_plan_could_not_foresee_is_no_size(used: int, line: str) -> None:
+    keeper = module.Keeper(Plan(budget=10, maps=0), asked=20, used=used)
+    assert keeper.line(1) == line
 
 
 @pytest.mark.parametrize("memory", ["-1G", "lots", ""])

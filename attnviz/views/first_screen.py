@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What stands above every picture. `tokens` counts the input, `targets` its translation.
+    """What stands above every picture. `tokens` counts the input, `targets` its translation, and
+    `plan` says what the run kept, where that is known.
 
     Where `texts` is more than one, the picture is about as many, and tokens are not counted.
     """
@@ -35,6 +36,7 @@ class Facts:
     targets: int | None
     checks: tuple[Check, ...]
     texts: int = 1
+    plan: str = ""
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -63,4 +65,5 @@ def facts_of(capture: Capture) -> Facts:
     targets = lengths.get("cross", lengths.get("decoder"))
     source = lengths.get("encoder", lengths.get("source", lengths[capture.main_stack.name]))
     both = "cross" in lengths or ("encoder" in lengths and "decoder" in lengths)
-    return Facts(capture.model, source, targets if both else None, capture.checks)
+    plan = str(capture.plan.get("line", ""))
+    return Facts(capture.model, source, targets if both else None, capture.checks, plan=plan)

@@ -110,6 +110,15 @@ def test_failed_checks_are_named_in_the_heading():
     assert "checked ✓" not in text
 
 
+def test_the_heading_says_what_the_run_kept_where_that_is_known():
+    planned = replace(capture(), plan={"line": "whole maps 3.0 KiB"})
+    assert "8 tokens · whole maps 3.0 KiB · checked ✓" in " ".join(printed(build(planned)).split())
+    assert "8 tokens · checked ✓" in printed(build(replace(planned, plan={"budget": 1})))
+    screen = build(planned)
+    several = replace(screen, facts=replace(screen.facts, texts=5))
+    assert "whole maps" not in printed(several)
+
+
 def test_an_absent_prediction_says_why():
     bare = replace(capture(), prediction=Prediction(note="this model has no task head"))
     assert "No prediction: this model has no task head." in printed(build(bare))

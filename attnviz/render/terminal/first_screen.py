@@ -65,12 +65,12 @@ def body(part: Body, canvas: Canvas) -> Iterator[Line]:
 
 
 def facts(one: Facts, canvas: Canvas) -> list[Line]:
-    """The model, its size, how it ran, the input's length, whether the capture was checked."""
+    """The model, its size, how it ran, the input's length, what was kept and whether checked."""
     model = one.model
     size = f"{counted(model.layers, 'layer')} × {counted(model.heads, 'head')}"
     ran = [size if model.layers else "", parameters(model.parameters), model.dtype, model.device]
     architecture = "" if model.architecture == model.name else canvas.token(model.architecture)
-    words = [architecture, *ran, tokens(one)]
+    words = [architecture, *ran, tokens(one), canvas.token(one.plan) if one.texts == 1 else ""]
     said = " · ".join(word for word in words if word)
     revision = f" @{canvas.token(model.revision)[:8]}" if model.revision else ""
     parts = [(canvas.token(model.name), "bold"), (revision, "dim"), ("  ", ""), (said, "dim")]
