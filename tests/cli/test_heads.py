@@ -92,9 +92,9 @@ def test_names(answer: Callable[..., str]) -> None:
         "induction",
     ]
     lines = answer(*asked, "--width", 100).splitlines()
-    assert lines[3].split()[-1] == "also"
-    assert lines[4].split()[:3] == ["L3H3", "induction", "75%"]
-    assert "word 44%" in lines[4]
+    names = [line.split()[-1:] for line in lines].index(["also"])
+    assert lines[names + 1].split()[:3] == ["L3H3", "induction", "75%"]
+    assert "word 44%" in lines[names + 1]
     assert "also" not in answer(*asked, "--width", 50)
     found = json.loads(answer(*asked, "--kind", "previous", "--json"))
     assert [(one["layer"], one["head"]) for one in found] == [(2, 2)]
@@ -160,7 +160,7 @@ PROBE = ["heads", "--probe", "repeated-tokens"]
 def test_probe(answer: Callable[..., str]) -> None:
     asked = [*PROBE, "-m", "sample:english"]
     lines = answer(*asked, "--width", 140, "--top", 2).splitlines()
-    assert lines[0].endswith("100 tokens · checked ✓")
+    assert lines[0].endswith("100 tokens · whole maps 625.0 KiB · checked ✓")
     assert lines[2].startswith("Heads by prefix matching   16 heads, means over 5 draws of")
     assert lines[3].split()[2:5] == ["prefix_matching", "duplicate", "previous"]
     assert [line.split()[0] for line in lines[4:6]] == ["L3H3", "L3H2"]

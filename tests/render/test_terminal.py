@@ -119,6 +119,15 @@ def test_the_heading_says_what_the_run_kept_where_that_is_known():
     assert "whole maps" not in printed(several)
 
 
+def test_the_heading_keeps_numbers_with_their_units():
+    planned = replace(capture(), plan={"line": "whole maps 3.0 KiB"})
+    for width in range(24, 110):
+        heading = printed(build(planned), width).split("\nsentiment")[0]
+        for words in ("3 layers", "4 heads", "22.7 M", "8 tokens", "3.0 KiB"):
+            assert words in heading
+        assert "\u00a0" not in heading
+
+
 def test_an_absent_prediction_says_why():
     bare = replace(capture(), prediction=Prediction(note="this model has no task head"))
     assert "No prediction: this model has no task head." in printed(build(bare))

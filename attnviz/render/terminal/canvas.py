@@ -26,6 +26,9 @@ TO_ASCII = {" · ": ", ", "·": ".", "×": "x", "–": "-", "…": "~", "✓": "
             "∞": "inf", "√": "sqrt ", "Σ": "sum", "ᵀ": "'", "‖": "|", "α": "a"}  # fmt: skip
 
 
+TIE = "\u00a0"  # a space at which no line is broken; labels have none, see `safe`
+
+
 class Depth(IntEnum):
     """How many colours a cell may have."""
 
@@ -132,7 +135,7 @@ class Canvas:
     def prose(
         self, parts: Iterable[tuple[str, str]], indent: int = 0, start: Line | None = None
     ) -> list[Line]:
-        """Lines of (words, style), broken between words where they do not fit.
+        """Lines of (words, style), broken between words where they do not fit, but not at a TIE.
 
         The first line goes on where `start` ends; the others begin at `indent`.
         """
@@ -143,7 +146,7 @@ class Canvas:
                 if lines[-1].width + cell_len(piece.rstrip(" ")) > room:
                     lines.append(Line(" " * indent))
                     piece = piece.lstrip(" ")
-                lines[-1].add(piece, style)
+                lines[-1].add(piece.replace(TIE, " "), style)
         return lines
 
 

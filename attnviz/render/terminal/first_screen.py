@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
-from attnviz.render.terminal.canvas import Canvas, Line, counted
+from attnviz.render.terminal.canvas import TIE, Canvas, Line, counted
 from attnviz.render.terminal.compare import comparison, contrast
 from attnviz.render.terminal.head_grid import head_grid
 from attnviz.render.terminal.head_maps import head_maps
@@ -71,7 +72,7 @@ def facts(one: Facts, canvas: Canvas) -> list[Line]:
     ran = [size if model.layers else "", parameters(model.parameters), model.dtype, model.device]
     architecture = "" if model.architecture == model.name else canvas.token(model.architecture)
     words = [architecture, *ran, tokens(one), canvas.token(one.plan) if one.texts == 1 else ""]
-    said = " · ".join(word for word in words if word)
+    said = re.sub(r"(?<=\d) (?=\w)", TIE, " · ".join(word for word in words if word))
     revision = f" @{canvas.token(model.revision)[:8]}" if model.revision else ""
     parts = [(canvas.token(model.name), "bold"), (revision, "dim"), ("  ", ""), (said, "dim")]
     if one.failed:
