@@ -92,12 +92,13 @@ class Export:
         return ""
 
     def write_image(self, capture: Capture, selection: Selection, path: Path, kind: str) -> str:
-        """Draw the view into a file; gives the warning about tokens without a font."""
-        from attnviz.render.image.draw import draw
+        """Draw the view into a file; gives what it lacks: fonts for tokens, or colour."""
+        from attnviz.render.image.draw import draw, maps_in
         from attnviz.render.image.grid import grid_pixels
         from attnviz.render.image.style import ImageStyle
         from attnviz.views.arcs import LEAST
         from attnviz.views.figure import figure_content
+        from attnviz.views.legend import faint
         from attnviz.views.request import request
 
         count = len(request(capture, selection, self.look).pairs)
@@ -107,7 +108,9 @@ class Export:
         )
         drawing = draw(content, self.style or ImageStyle())
         write_drawing(drawing, path)
-        return drawing.warning
+        if drawing.warning or not faint(maps_in(content.body)):
+            return drawing.warning
+        return "nearly all cells are below a tenth of the scale: --scale sqrt shows them"
 
     def fill(self, capture: Capture, selection: Selection, kind: str, file: BinaryIO) -> None:
         """Write numbers of one kind into an open file."""

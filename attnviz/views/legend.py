@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from attnviz.views.cells import State
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -15,6 +19,19 @@ POOLED = {
     "mean": "mean weight",
     "max": "largest weight",
 }
+
+
+FAINT = 0.01  # share of cells; fewer that stand out are hardly seen
+
+
+def faint(maps: Sequence[Heatmap]) -> bool:
+    """Whether next to no cell reaches a tenth of a linear scale, so that a picture looks empty."""
+    if not maps or maps[0].scale != "linear":
+        return False
+    low = max(one.vmax for one in maps) / 10
+    known = [(one.states <= State.ZERO) & ~one.sinks for one in maps]
+    seen = sum(np.count_nonzero(one.values[at] >= low) for one, at in zip(maps, known, strict=True))
+    return bool(low > 0 and seen < FAINT * sum(np.count_nonzero(at) for at in known))
 
 
 def off_scale(maps: Sequence[Heatmap]) -> str:

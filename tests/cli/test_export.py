@@ -304,3 +304,12 @@ def test_an_image_names_what_holds_a_pooled_map_together(
     assert ("best tenth" in said) == (found is not None) == (memory == "9KiB")
     for one in json.loads(found[1]) if found else ():
         assert re.search(rf"\b{one['key']} \S+ {one['share']:.0%}", said)
+
+
+@pytest.mark.parametrize(("scale", "hinted"), [("linear", True), ("sqrt", False)])
+def test_a_picture_that_looks_empty_comes_with_a_hint(
+    call: Callable[..., Result], tmp_path: Path, scale: str, hinted: bool
+) -> None:
+    asked = ["--file", "sample:text/long", "--layer", "3", "--scale", scale]
+    result = call("export", *asked, "-m", "sample:english", "-o", tmp_path / "a.png")
+    assert ("below a tenth of the scale: --scale sqrt shows them" in result.err) is hinted

@@ -11,6 +11,7 @@ from attnviz.attention.capture import AttentionStack
 from attnviz.views import cells, pool
 from attnviz.views.alignment import alignment
 from attnviz.views.heatmap import State, heatmap, sink_columns
+from attnviz.views.legend import faint
 from attnviz.views.look import Look
 from attnviz.views.pool import column_bins, pooled
 from attnviz.views.scales import description, number, positions, ranks
@@ -288,3 +289,16 @@ def test_drawing_a_large_map_takes_little_more_than_the_map(look):
     assert max(small.shape) <= 80
     assert (table.top_keys[:, 0] >= 0).any()
     assert most < size / 2
+
+
+@pytest.mark.parametrize(("size", "dark"), [(99, False), (101, True)])
+def test_a_map_is_faint_where_next_to_no_cell_stands_out(size, dark):
+    tokens = axis([f"t{i}" for i in range(size)])
+    weights = 0.9 * np.eye(size, dtype=np.float32)[None] + 0.1 / size
+    one = layer(0, tokens, tokens, weights)
+    assert faint([heatmap(one, 0, Look())]) is dark
+    assert not faint([heatmap(one, 0, Look(scale="sqrt"))])
+    even = layer(0, tokens, tokens, np.full((1, size, size), 1 / size, np.float32))
+    assert not faint([heatmap(even, 0, Look())])
+    assert faint([heatmap(one, 0, Look()), heatmap(even, 0, Look())])
+    assert not faint([])
