@@ -19,9 +19,16 @@ TEXT = "the cat sat on the mat"
 
 def test_first_screen(answer: Callable[..., str], folder: Callable[[str], Path]) -> None:
     out = answer("inspect", TEXT, "-m", folder("bert"), "--width", 100)
-    first = out.splitlines()[0]
+    first = " ".join(out.splitlines()[:2])
     assert first.startswith("bert  BertForMaskedLM")
-    for fact in ("2 layers × 4 heads", "float32", "cpu", "8 tokens", "checked ✓"):
+    for fact in (
+        "2 layers × 4 heads",
+        "float32",
+        "cpu",
+        "8 tokens",
+        "whole maps 2.0 KiB",
+        "checked ✓",
+    ):
         assert fact in first
     assert "What each head does" in out
     assert "attends to" in out
