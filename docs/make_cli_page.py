@@ -53,7 +53,8 @@ def option(parameter: inspect.Parameter, hint: Any) -> tuple[str, str]:
         shown += " " + "\\|".join(choices)
     elif info.metavar and not argument:
         shown += f" {info.metavar}"
-    default = "" if parameter.default in (None, False) else str(parameter.default)
+    none = (None, False, inspect.Parameter.empty)
+    default = "" if parameter.default in none else str(parameter.default)
     help_text = " ".join((info.help or "").split()).replace("|", "\\|")
     return info.rich_help_panel or "Arguments", f"| `{shown}` | {default} | {help_text} |"
 
