@@ -17,7 +17,7 @@ from attnviz.observe.crosscheck import crosscheck, matters
 from attnviz.observe.engine import observe
 from attnviz.observe.explain import explained
 from attnviz.observe.plan import human
-from attnviz.run import planned
+from attnviz.wanted import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from attnviz.run import Keeper, counted, guarded, planned, stacks_of, validate, wanted
+from attnviz.run import counted, guarded, stacks_of, validate
+from attnviz.wanted import Keeper, planned, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -29,6 +29,7 @@ from attnviz.models.load import wrap
 from attnviz.observe.checks import IGNORES_PADDING
 from attnviz.observe.plan import Plan
 from attnviz.observe.source import FunctionSource, TensorSource
+from attnviz.wanted import Keeper
 from tests.observe.runs import ids
 from tests.sources import changed_blocks
 from tests.zoo.shrink import build
@@ -161,7 +162,7 @@ def test_the_line_of_the_plan_is_about_one_example() -> None:
     ("used", "line"), [(0, "pooled maps and top keys"), (9, "maps pooled in part")]
 )
 def test_what_the_plan_could_not_foresee_is_no_size(used: int, line: str) -> None:
-    keeper = module.Keeper(Plan(budget=10, maps=0), asked=20, used=used)
+    keeper = Keeper(Plan(budget=10, maps=0), asked=20, used=used)
     assert keeper.line(1) == line
 
 

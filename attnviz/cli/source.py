@@ -211,9 +211,9 @@ def one_token_each(
     loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
 ) -> Plan:
     """The plan of a run. Raises SelectionError where `--query` or `--key` is a repeated word."""
-    from attnviz.attention.selection import require_one
+    from attnviz.attention.tokens import require_one
     from attnviz.forecast import foreseen
-    from attnviz.run import shown_axes
+    from attnviz.wanted import shown_axes
 
     for axes in shown_axes(inputs, selection)[1]:
         for option, axis in zip(("query", "key"), axes, strict=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from attnviz.attention.selection import Selection, is_range, occurrences
+from attnviz.attention.selection import Selection
+from attnviz.attention.tokens import is_range, occurrences
 from attnviz.views.choice import Choice, choose
 from attnviz.views.first_screen import FirstScreen, facts_of
 from attnviz.views.head_grid import HeadGrid, head_grid

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.attention.selection import require_one
+from attnviz.attention.tokens import require_one
 from attnviz.attention.words import joined_label
 from attnviz.errors import SelectionError
 from attnviz.views.look import Look

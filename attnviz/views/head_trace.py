@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from attnviz.attention.selection import is_range, require_one, resolve_tokens
+from attnviz.attention.tokens import is_range, require_one, resolve_tokens
 from attnviz.errors import UsageError
 from attnviz.views.names import POPULAR
 from attnviz.views.trace import Products, scale_formula

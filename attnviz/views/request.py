@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnviz.attention.selection import Selection, resolve_tokens
+from attnviz.attention.tokens import resolve_tokens
 from attnviz.attention.words import word_groups
 from attnviz.errors import SelectionError
 from attnviz.views.head_screen import Rows
@@ -15,6 +15,7 @@ from attnviz.views.window import require_window
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, Capture
+    from attnviz.attention.selection import Selection
     from attnviz.views.look import Look
 
 Wanted = dict[int, tuple[int, ...]]

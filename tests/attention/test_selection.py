@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attnviz.attention.axis import Axis
-from attnviz.attention.selection import Range, Selection, occurrences, resolve_tokens
+from attnviz.attention.selection import Range, Selection
+from attnviz.attention.tokens import occurrences, resolve_tokens
 from attnviz.errors import SelectionError, UsageError
 
 NAME = "all-MiniLM-L6-v2"

@@ -9,7 +9,7 @@ from attnviz.attention.rows import Site
 from attnviz.metrics.about import SCORES, Score
 from attnviz.observe.plan import Plan
 from attnviz.probe import PREFIX_MATCHING
-from attnviz.run import Keeper
+from attnviz.wanted import Keeper
 from tests.sources import observed, random_maps, tokens
 
 

@@ -15,7 +15,7 @@ from attnviz.attention.selection import Selection
 from attnviz.inputs.tensors import from_tensors
 from attnviz.observe import plan
 from attnviz.observe.plan import Plan
-from attnviz.run import Keeper
+from attnviz.wanted import Keeper
 from tests.observe.runs import ids
 from tests.sources import observed
 
