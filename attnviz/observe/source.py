@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import torch
 
 from attnviz.attention.rows import RowBlock
-from attnviz.observe.mask import bars, some
+from attnviz.observe.mask import bars, lowest, some
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -203,7 +203,8 @@ class FunctionSource:
         logits = self._logits(example, range(self.heads), row, row + 1, keys, allowed)
         plain = torch.softmax(logits, dim=-1)
         eps = torch.finfo(self.query.dtype).eps
-        largest = float(logits.masked_fill(plain == 0, 0).abs().max())
+        barred = (plain == 0) | (logits < lowest(logits.dtype) / 2)
+        largest = float(logits.masked_fill(barred, 0).abs().max())
         limit = eps * (8 + largest) if self.query.dtype == torch.float32 else 2 * eps
         return own.shape == plain.shape and torch.allclose(own, plain, rtol=0, atol=limit)
 

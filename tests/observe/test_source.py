@@ -262,6 +262,15 @@ def test_large_logits_are_plain_up_to_their_rounding(off: float) -> None:
     assert maps.plain == (off == 0)
 
 
+def test_a_function_that_gives_nothing_where_all_is_forbidden_is_not_plain() -> None:
+    def empty(m: nn.Module, q: Tensor, k: Tensor, v: Tensor, mask: Any, **_: Any) -> Any:
+        return None, torch.zeros(1, 2, q.shape[2], k.shape[2])
+
+    q, k, v = qkv(2, 2, 5, 5)
+    forbidden = torch.zeros(1, 1, 5, 5, dtype=torch.bool)
+    assert not source(q, k, v, Mask(forbidden, 5, 5, causal=False), eager=empty).plain
+
+
 def test_a_learned_scale_per_head_is_left_to_the_model() -> None:
     q, k, v = qkv(3, 3, 5, 5)
     scale = torch.rand(3, 1, 1) + 0.5
