@@ -38,6 +38,7 @@ def capture(
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
     memory: str | None = None,
+    untrusted: bool = False,
 ) -> Capture:
     """The attention of one text, or of one example given as tensors.
 
@@ -46,7 +47,8 @@ def capture(
     they call `nn.MultiheadAttention` or `F.scaled_dot_product_attention`. `pair` is the second
     text of a pair, `target` the decoder's text. `layers` and `heads` restrict what is observed:
     the rest costs nothing. `memory` (such as "4GiB") bounds the maps that are kept; what does not
-    fit is pooled.
+    fit is pooled. A capture that fails its self-checks (weights that are not finite, rows that do
+    not sum to 1) is an error, unless `untrusted`: then its `checks` and `notes` say what failed.
 
     Raises InputError, SelectionError, CaptureError or ModelError.
     """
@@ -57,8 +59,8 @@ def capture(
 
         loaded = wrap(model)
         encoded = encode(loaded, inputs, pair=pair, target=target)
-        return run(loaded, encoded, selection, memory)[0]
-    found = captures(model, inputs, selection=selection, memory=memory)
+        return run(loaded, encoded, selection, memory, untrusted)[0]
+    found = captures(model, inputs, selection=selection, memory=memory, untrusted=untrusted)
     if len(found) > 1:
         raise InputError(
             f"the tensors hold {len(found)} examples, a capture holds one",
@@ -73,13 +75,15 @@ def captures(
     *,
     selection: Selection | None = None,
     memory: str | None = None,
+    untrusted: bool = False,
 ) -> list[Capture]:
     """The attention of every example of a batch of tensors, padded on either side."""
     from attnviz.inputs.tensors import from_tensors
     from attnviz.models.load import wrap
 
     loaded = wrap(model)
-    return run(loaded, from_tensors(loaded.model, tensors), selection or Selection(), memory)
+    inputs = from_tensors(loaded.model, tensors)
+    return run(loaded, inputs, selection or Selection(), memory, untrusted)
 
 
 def run(
@@ -87,6 +91,7 @@ def run(
     inputs: ModelInputs,
     selection: Selection | None = None,
     memory: str | None = None,
+    untrusted: bool = False,
 ) -> list[Capture]:
     """One capture per example: the model runs once, observed as the selection and plan say."""
     from attnviz.models.predict import predict
@@ -104,8 +109,14 @@ def run(
     validate(seen, selection, loaded.facts.name)
     found = stacks_of(seen, inputs, loaded.facts.name)
     checks = verdicts(stack for stacks in found for stack in stacks.values())
-    require_trust(checks, loaded.facts.name)
-    notes = (*loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)
+    broken = broken_checks(checks)
+    if broken and not untrusted:
+        raise CaptureError(
+            f"the capture of {loaded.facts.name} cannot be trusted: {broken}",
+            "attnviz check compares it with the model's own eager weights; --untrusted shows it",
+        )
+    doubts = (f"not to be trusted: {broken}",) if broken else ()
+    notes = (*doubts, *loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)
     texts = inputs.texts or [Text("")] * len(found)
     return [
         Capture(
@@ -137,15 +148,10 @@ def stacks_of(seen: Observation, inputs: ModelInputs, name: str) -> list[dict[st
     return found
 
 
-def require_trust(checks: Iterable[Check], name: str) -> None:
-    """Nothing. Raises CaptureError when a self-check failed; padding is the model's own doing."""
+def broken_checks(checks: Iterable[Check]) -> str:
+    """The self-checks that failed, in words; what goes to padding is the model's own doing."""
     failed = (one for one in checks if one.ok is False and one.name != IGNORES_PADDING)
-    broken = "; ".join(f"{check.name}: {check.detail}" for check in failed)
-    if broken:
-        raise CaptureError(
-            f"the capture of {name} cannot be trusted: {broken}",
-            "attnviz check compares it with the model's own eager weights",
-        )
+    return "; ".join(f"{check.name}: {check.detail}" for check in failed)
 
 
 def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> Selection:

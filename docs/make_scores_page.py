@@ -7,7 +7,7 @@ from pathlib import Path
 
 from attnviz.cli.scores import span
 from attnviz.metrics.about import SCORES
-from attnviz.views.names import MIXED, RULES, Rule
+from attnviz.views.names import BROKEN, MIXED, RULES, Rule
 
 PAGE = Path(__file__).parent / "scores.md"
 HEAD = """# Scores and names of heads
@@ -53,7 +53,7 @@ def page() -> str:
     ]
     names = [
         f"| {one.name} | {one.meaning} | {earned(one)} | {', '.join(words(one))} |"
-        for one in (*RULES, MIXED)
+        for one in (*RULES, MIXED, BROKEN)
     ]
     return HEAD + "\n".join(scores) + "\n" + NAMES + "\n".join(names) + "\n"
 

@@ -104,6 +104,7 @@ def compare(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    untrusted: o.Untrusted = False,
     plan: o.Plan = False,
 ) -> None:
     """Compare heads: groups that attend alike, or what moved between two runs.
@@ -177,7 +178,10 @@ def compare(
         return
 
     def runs(source: Source, request: LoadRequest, also: Source | None = None) -> Iterator[Capture]:
-        return captures(source, request, observed, talk, memory, bos, truncate, also, foresee=whole)
+        return captures(
+            source, request, observed, talk, memory, bos, truncate, also,
+            foresee=whole, untrusted=untrusted,
+        )  # fmt: skip
 
     style = ImageStyle(dpi, theme_name=theme)
     comparing = Comparing(

@@ -69,6 +69,7 @@ def export(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    untrusted: o.Untrusted = False,
     plan: o.Plan = False,
 ) -> None:
     """Write heatmaps, grids and arcs as pictures, weights as numbers.
@@ -123,7 +124,10 @@ def export(
     if plan:
         Planning(selection, talk, memory, bos, truncate)([source], request)
         return
-    found = captures(source, request, selection, talk, memory, bos, truncate, batch_size=batch_size)
+    found = captures(
+        source, request, selection, talk, memory, bos, truncate,
+        batch_size=batch_size, untrusted=untrusted,
+    )  # fmt: skip
     for index, capture in enumerate(found, start=1):
         write(capture, template, kind, index, talk)
 

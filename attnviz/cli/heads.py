@@ -69,6 +69,7 @@ def heads(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    untrusted: o.Untrusted = False,
     plan: o.Plan = False,
 ) -> None:
     """Rank heads by what they do.
@@ -121,7 +122,7 @@ def heads(
     if probe is None:
         found = captures(
             source, request, selection, talk, memory, bos, truncate, None, batch_size,
-            one_token_each,
+            one_token_each, untrusted,
         )  # fmt: skip
     else:
         from attnviz.probe import PREFIX_MATCHING

@@ -66,6 +66,7 @@ def inspect(
     trust_remote_code: o.TrustRemoteCode = False,
     offline: o.Offline = False,
     memory: o.Memory = None,
+    untrusted: o.Untrusted = False,
     plan: o.Plan = False,
 ) -> None:
     """Show what a model attends to in a text.
@@ -112,7 +113,10 @@ def inspect(
     if plan:
         Planning(selection, talk, memory, bos, truncate, form)([source], request)
         return
-    found = captures(source, request, selection, talk, memory, bos, truncate, batch_size=batch_size)
+    found = captures(
+        source, request, selection, talk, memory, bos, truncate,
+        batch_size=batch_size, untrusted=untrusted,
+    )  # fmt: skip
     for index, capture in enumerate(found, start=1):
         number = index if texts is not None else None
         if template.suffix in TEXTS:

@@ -126,11 +126,13 @@ def captures(
     also: Source | None = None,
     batch_size: int = 1,
     foresee: Foresee | None = None,
+    untrusted: bool = False,
 ) -> Iterator[Capture]:
     """The capture of every text, with the model loaded once; or the one that was saved.
 
     The texts of `also` follow those of the source. So many texts are run at once, filled up on the
-    right, where no earlier token sees it; each capture is that of its text alone. What `foresee`
+    right, where no earlier token sees it; each capture is that of its text alone. One that fails
+    its checks is an error, unless `untrusted`. What `foresee`
     (or the plan itself) refuses of any text is refused before the first is run.
     """
     if source.saved is not None:
@@ -159,7 +161,7 @@ def captures(
         done += len(alone)
         which = f"text {done:,} of {len(texts):,}, " if len(texts) > 1 else ""
         with talk.progress(f"run {which}{len(inputs.sources[0]):,} tokens"):
-            found = run(loaded, inputs, selection, memory)
+            found = run(loaded, inputs, selection, memory, untrusted)
         if len(alone) > 1:
             found = [
                 replace(unpadded(capture), notes=(*own.notes, *capture.notes))

@@ -45,7 +45,25 @@ def from_tensors(
             f"no input_ids among the tensors: {', '.join(placed) or 'there are none'}",
             "give at least input_ids of shape (examples, tokens)",
         )
-    return ModelInputs(placed, sources, side(placed, "decoder_", tokenizer))
+    return ModelInputs(
+        placed, sources, per_example(side(placed, "decoder_", tokenizer), len(sources))
+    )
+
+
+def per_example(targets: tuple[Axis, ...] | None, examples: int) -> tuple[Axis, ...] | None:
+    """One target axis an example; where the decoder reads several rows of ids at once for each
+    (MusicGen's codebooks), its positions have no one id and are numbered.
+
+    Raises InputError when there are not as many rows for every example.
+    """
+    if targets is None or len(targets) == examples:
+        return targets
+    if len(targets) % examples:
+        raise InputError(
+            f"input_ids holds {examples} examples, decoder_input_ids {len(targets)}",
+            "give both sides of every example",
+        )
+    return tuple(slots(len(axis)) for axis in targets[:: len(targets) // examples])
 
 
 def called(

@@ -55,12 +55,12 @@ class _Alignment:
         self.keys = self.queries.real_keys & ~self.queries.special
         self.count = int(self.keys.sum())
         self.position = torch.arange(len(site.queries), device=device)
-        self.received = torch.zeros(heads, self.count, device=device)
+        self.received = torch.zeros(heads, self.count, dtype=torch.float32, device=device)
         self.given: list[Tensor] = []  # (heads, rows): weight on these keys
         self.moment: list[Tensor] = []  # (heads, rows): weight × key position
         self.asking: list[Tensor] = []  # (rows,): query positions
-        self.sharpness = torch.zeros(heads, device=device)
-        self.sharp_rows = torch.zeros(heads, device=device)
+        self.sharpness = torch.zeros(heads, dtype=torch.float32, device=device)
+        self.sharp_rows = torch.zeros(heads, dtype=torch.float32, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
         rows = self.queries.rows(block)
@@ -110,7 +110,9 @@ class _Alignment:
         return found.clamp(-1, 1).masked_fill(still, 0)
 
     def result(self) -> Mapping[str, Tensor]:
-        nothing = torch.full((len(self.site.heads),), math.nan, device=self.keys.device)
+        nothing = torch.full(
+            (len(self.site.heads),), math.nan, dtype=torch.float32, device=self.keys.device
+        )
         if not self.given:
             return {f"score.{name}": nothing for name in NAMES}
         most = min(self.count, sum(len(rows) for rows in self.asking))

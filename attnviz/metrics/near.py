@@ -23,8 +23,8 @@ class Near:
     def __init__(self, site: Site, offsets: Sequence[int], device: torch.device) -> None:
         self.offsets = torch.tensor(offsets, device=device)
         self.none = site.cross
-        self.sums = torch.zeros(len(site.heads), len(offsets), device=device)
-        self.counts = torch.zeros(len(offsets), device=device)
+        self.sums = torch.zeros(len(site.heads), len(offsets), dtype=torch.float32, device=device)
+        self.counts = torch.zeros(len(offsets), dtype=torch.float32, device=device)
 
     def cells(self, block: RowBlock) -> Cells:
         """The cells of a block: row and key in it, which offset; each int64 (cells,)."""

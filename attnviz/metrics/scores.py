@@ -55,15 +55,15 @@ class _Masses:
     def __init__(self, site: Site, device: torch.device) -> None:
         heads, keys = len(site.heads), len(site.keys)
         self.site, self.queries = site, Queries.of(site, device)
-        self.row_sums = torch.zeros(heads, len(site.queries), device=device)
-        self.entropy = torch.zeros(heads, device=device)
-        self.relative = torch.zeros(heads, device=device)
+        self.row_sums = torch.zeros(heads, len(site.queries), dtype=torch.float32, device=device)
+        self.entropy = torch.zeros(heads, dtype=torch.float32, device=device)
+        self.relative = torch.zeros(heads, dtype=torch.float32, device=device)
         self.relative_rows = 0
-        self.largest = torch.zeros(heads, device=device)
+        self.largest = torch.zeros(heads, dtype=torch.float32, device=device)
         self.aims = runs(keys_aimed_at(site.keys))
         self.near = Near(site, (*OFFSETS.values(),), device)
-        self.columns = torch.zeros(heads, keys, device=device)
-        self.looked = torch.zeros(keys, device=device)
+        self.columns = torch.zeros(heads, keys, dtype=torch.float32, device=device)
+        self.looked = torch.zeros(keys, dtype=torch.float32, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
         rows, keys = self.queries.rows(block), block.keys
@@ -92,7 +92,9 @@ class _Masses:
         rows = max(1, int(queries.counted.sum()))
         means = self.columns / rows
         per_query = self.columns / self.looked.clamp_min(1)
-        per_query[:, self.looked < max(1, rows / 2)] = math.nan
+        seldom = self.looked < max(1, rows / 2)  # too few look there for a mean
+        largest = per_query.masked_fill(seldom, 0).amax(dim=1)
+        per_query[:, seldom] = math.nan
         out = {
             "entropy": self.entropy / rows,
             "normalized_entropy": self.relative / (self.relative_rows or math.nan),
@@ -100,7 +102,7 @@ class _Masses:
             "first": means[:, queries.first],
             "special": means[:, queries.special].sum(dim=1),
             "punctuation": means[:, queries.punctuation].sum(dim=1),
-            "sink": per_query.nan_to_num(0).amax(dim=1),
+            "sink": largest,
         }
         out |= zip(OFFSETS, self.near.means(), strict=True)
         scores = {f"score.{name}": value for name, value in out.items()}
@@ -130,11 +132,13 @@ class _Content:
     def __init__(self, site: Site, device: torch.device) -> None:
         heads, keys = len(site.heads), len(site.keys)
         self.site, self.queries = site, Queries.of(site, device)
-        self.columns = torch.zeros(heads, keys, device=device)
-        self.looked = torch.zeros(keys, device=device)
+        self.columns = torch.zeros(heads, keys, dtype=torch.float32, device=device)
+        self.looked = torch.zeros(keys, dtype=torch.float32, device=device)
         self.near = Near(site, range(-NEAR, NEAR + 1), device)
-        self.total = torch.zeros(heads, device=device)
-        self.links = torch.full((len(site.queries), 4), math.nan, device=device)
+        self.total = torch.zeros(heads, dtype=torch.float32, device=device)
+        self.links = torch.full(
+            (len(site.queries), 4), math.nan, dtype=torch.float32, device=device
+        )
         self.eligible = self.queries.real_keys & ~self.queries.special & ~self.queries.punctuation
         if site.causal:
             self.eligible[self.queries.first] = False
@@ -179,6 +183,8 @@ class _Content:
 
     def _strongest(self, excess: Tensor, block: RowBlock) -> Tensor:
         """(rows, 4): observed head, key, weight, excess of the largest excess of each row."""
+        if not block.finite:  # a head of numbers that are none hides nothing of the others
+            excess = excess.nan_to_num(0)
         value, key = excess.amax(dim=0).max(dim=1)
         row = torch.arange(len(key), device=excess.device)
         head = excess[:, row, key].argmax(dim=0)

@@ -47,10 +47,10 @@ class _Structure:
     def __init__(self, site: Site, device: torch.device) -> None:
         heads, queries, keys = len(site.heads), len(site.queries), len(site.keys)
         self.queries, self.cross = Queries.of(site, device), site.cross
-        self.columns = torch.zeros(heads, keys, device=device)
-        self.column_cells = torch.zeros(keys, device=device)
-        self.diagonals = torch.zeros(heads, queries + keys - 1, device=device)
-        self.diagonal_cells = torch.zeros(queries + keys - 1, device=device)
+        self.columns = torch.zeros(heads, keys, dtype=torch.float32, device=device)
+        self.column_cells = torch.zeros(keys, dtype=torch.float32, device=device)
+        self.diagonals = torch.zeros(heads, queries + keys - 1, dtype=torch.float32, device=device)
+        self.diagonal_cells = torch.zeros(queries + keys - 1, dtype=torch.float32, device=device)
         self.last = queries - 1  # query − key of diagonal d is last − d
 
     def update(self, block: RowBlock, step: int) -> None:

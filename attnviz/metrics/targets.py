@@ -66,8 +66,10 @@ class _Targets:
         self.exact = torch.float32 if device.type == "mps" else torch.float64
         nothing = torch.zeros(len(site.heads), dtype=self.exact, device=device)
         self.totals = {name: nothing.clone() for name in NAMES}
-        self.mass = torch.zeros(len(site.heads), device=device)
-        self.rows = {name: torch.zeros((), device=device) for name in NAMES[2:]}
+        self.mass = torch.zeros(len(site.heads), dtype=torch.float32, device=device)
+        self.rows = {
+            name: torch.zeros((), dtype=torch.float32, device=device) for name in NAMES[2:]
+        }
 
     def update(self, block: RowBlock, step: int) -> None:
         rows = self.queries.rows(block)

@@ -45,7 +45,9 @@ class ValueWeighted:
 class _ValueWeighted:
     def __init__(self, site: Site, device: torch.device) -> None:
         self.site, self.queries = site, Queries.of(site, device)
-        self.columns = torch.zeros(len(site.heads), len(site.keys), device=device)
+        self.columns = torch.zeros(
+            len(site.heads), len(site.keys), dtype=torch.float32, device=device
+        )
 
     def update(self, block: RowBlock, step: int) -> None:
         rows = self.queries.rows(block)

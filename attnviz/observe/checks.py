@@ -21,13 +21,23 @@ if TYPE_CHECKING:
 IGNORES_PADDING = "padding gets nothing"
 
 
+def tolerance(dtype: torch.dtype, units: float) -> float:
+    """How far sums of weights may be off in this precision: so many units of its last place.
+
+    Weights are at best float32, also those of models in float64.
+    """
+    eps = torch.finfo(dtype).eps
+    return 1e-4 if eps <= torch.finfo(torch.float32).eps else units * eps
+
+
 @dataclass(frozen=True)
 class SelfCheck:
     """Keeps `check`, six numbers over the rows that are not padding.
 
-    They are the least and largest row sum, the largest weight on a forbidden key and on a padded
-    one, the number of rows that are not finite, and the largest row sum error that the model's
-    precision allows (negative when rows may sum to less, because the model has learned sinks).
+    They are the number of rows that are not finite, of the others the least and largest row sum,
+    the largest weight on a forbidden key and on a padded one, and the largest row sum error that
+    the model's precision allows (negative when rows may sum to less, because the model has learned
+    sinks).
     """
 
     passes: int = 1
@@ -42,11 +52,11 @@ class _SelfCheck:
         self.site = site
         self.real = ~torch.tensor(site.queries.padding, device=device)
         self.keys = ~torch.tensor(site.keys.padding, device=device)
-        self.least = torch.full((), torch.inf, device=device)
-        self.largest = torch.full((), -torch.inf, device=device)
-        self.forbidden = torch.zeros((), device=device)
-        self.padded = torch.zeros((), device=device)
-        self.broken = torch.zeros((), device=device)
+        self.least = torch.full((), torch.inf, dtype=torch.float32, device=device)
+        self.largest = torch.full((), -torch.inf, dtype=torch.float32, device=device)
+        self.forbidden = torch.zeros((), dtype=torch.float32, device=device)
+        self.padded = torch.zeros((), dtype=torch.float32, device=device)
+        self.broken = torch.zeros((), dtype=torch.float32, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
         rows = self.real[block.start : block.stop]
@@ -55,9 +65,15 @@ class _SelfCheck:
         every = bool(rows.all())
         weights = block.weights if every else block.weights[:, rows]
         sums = block.row_sums if every else block.row_sums[:, rows]
+        if not block.finite:
+            sound = sums.isfinite()
+            self.broken += (~sound).sum()
+            weights = weights.masked_fill(~sound[..., None], 0)
+            sums = sums[sound]
+            if not len(sums):
+                return
         self.least = torch.minimum(self.least, sums.min())
         self.largest = torch.maximum(self.largest, sums.max())
-        self.broken += (~sums.isfinite()).sum()
         barred = (block.every.of_keys < len(rows)).nonzero()  # of causal maps the last few keys
         if len(barred):
             part = slice(int(barred[0]), int(barred[-1]) + 1)
@@ -70,7 +86,7 @@ class _SelfCheck:
     def result(self) -> Mapping[str, Tensor]:
         rounding = self.site.rounding
         slack = self.least.new_tensor(-rounding if self.site.leaks else rounding)
-        parts = [self.least, self.largest, self.forbidden, self.padded, self.broken, slack]
+        parts = [self.broken, self.least, self.largest, self.forbidden, self.padded, slack]
         return {"check": torch.stack(parts)}
 
 
@@ -81,17 +97,21 @@ def verdicts(stacks: Iterable[AttentionStack]) -> tuple[Check, ...]:
     """
     layers = (layer for stack in stacks for layer in stack.by_layer.values())
     rows = [one.kept["check"] for one in layers if "check" in one.kept]
-    found = np.array([row for row in rows if row[0] <= row[1] or row[4]])
+    found = np.array([row for row in rows if row[0] or row[1] <= row[2]])
     if not len(found):
         return ()
-    least, largest, forbidden, padded, broken, slack = found.T
+    count = int(found[:, 0].sum())
+    finite = Check("finite", count == 0, f"{count} rows are not" if count else "")
+    found = found[found[:, 1] <= found[:, 2]]
+    if not len(found):
+        return (finite,)
+    _, least, largest, forbidden, padded, slack = found.T
     leaks = slack < 0
     sums = (largest <= 1 + abs(slack)) & (least >= np.where(leaks, 0, 1 - slack))
     spread = f"{least.min():.6f} to {largest.max():.6f}"
     rest = ", the rest is learned sinks" if leaks.any() else ""
-    count = int(broken.sum())
     return (
-        Check("finite", count == 0, f"{count} rows are not" if count else ""),
+        finite,
         Check("rows sum to 1", bool(sums.all()), spread + rest),
         Check("masked keys get nothing", *nothing(forbidden)),
         Check(IGNORES_PADDING, *nothing(padded)),

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from attnviz.attention.capture import Check
+from attnviz.observe.checks import tolerance
 from attnviz.observe.engine import Layer, observe
 from attnviz.observe.flatten import flattened
 from attnviz.observe.keep import WholeMaps
@@ -46,11 +47,11 @@ def crosscheck(
     torch.manual_seed(0)
     with torch.no_grad():
         plain = model(**tensors)
-    same = all(torch.equal(a, b) for a, b in zip(flat(seen.outputs), flat(plain), strict=True))
+    same = all(identical(a, b) for a, b in zip(flat(seen.outputs), flat(plain), strict=True))
     own = [layer for layer in seen.layers if layer.kept]
     return [
         Check(f"outputs unchanged, {what}", same, "bit-identical" if same else "they differ"),
-        *compared(own, eager_maps(model, tensors), tolerance(model), what),
+        *compared(own, eager_maps(model, tensors), tolerance(model.dtype, 16), what),
     ]
 
 
@@ -83,24 +84,22 @@ def counted(found: Sized) -> str:
     return f"{len(found)} layer{'' if len(found) == 1 else 's'}"
 
 
-def tolerance(model: PreTrainedModel) -> float:
-    """How far two exact ways to compute a weight may differ in the model's precision."""
-    return 1e-4 if model.dtype == torch.float32 else 16 * float(torch.finfo(model.dtype).eps)
-
-
 def shape_of(layer: Layer) -> tuple[int, ...]:
     """(examples, heads, queries, keys) of a layer's maps."""
     return (len(layer.kept), *layer.kept[0].kept["weights"].shape)
 
 
 def difference(layer: Layer, eager: Tensor) -> float:
-    """The largest absolute difference in any row that is not padding; infinite where one is NaN."""
+    """The largest absolute difference in any row that is not padding; infinite where one of both is
+    NaN.
+    """
     worst = 0.0
     for example, kept in enumerate(layer.kept):
         real = ~torch.tensor(kept.queries.padding)
         own = torch.from_numpy(kept.kept["weights"])[:, real]
         other = eager[example].float().cpu()[:, real]
         apart = (own - other).abs().nan_to_num(nan=torch.inf)
+        apart[own.isnan() & other.isnan()] = 0
         worst = max(worst, float(apart.amax()) if apart.numel() else 0.0)
     return worst
 
@@ -161,10 +160,17 @@ def matters(
             torch.manual_seed(0)
             with flattened(model.get_submodule(path)):
                 after = list(flat(model(**tensors)))
-            if all(torch.equal(a, b) for a, b in zip(before, after, strict=True)):
+            if all(identical(a, b) for a, b in zip(before, after, strict=True)):
                 idle.append(f"{place.role} L{place.layer}")
     detail = f"unused: {', '.join(idle)}" if idle else f"in each of {counted(paths)}"
     return [Check(name, not idle, detail)]
+
+
+def identical(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors hold the same numbers, NaN in the same places."""
+    if one.shape != other.shape or not one.is_floating_point():
+        return torch.equal(one, other)
+    return bool(((one == other) | (one.isnan() & other.isnan())).all())
 
 
 def flat(outputs: Any) -> Iterator[Tensor]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,24 +16,36 @@ from attnviz.attention.axis import fitted, joined, slots
 from attnviz.attention.capture import AttentionStack, LayerAttention
 from attnviz.attention.rows import NORM, Site
 from attnviz.errors import CaptureError
+from attnviz.observe.checks import tolerance
 from attnviz.observe.function_tap import FunctionTap
 from attnviz.observe.interface_tap import interface_tap
-from attnviz.observe.places import MODALITIES, Place, Places, pattern_of
+from attnviz.observe.places import Place, Places, pattern_of
 from attnviz.observe.rows import Rows
 from attnviz.observe.source import TensorSource
 from attnviz.observe.stream import stream
 from attnviz.observe.values import Proof, values_behind
-from attnviz.observe.walk import ModuleWalk, evaluating
+from attnviz.observe.walk import ModuleWalk, alone, evaluating
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from attnviz.attention.axis import Axis
     from attnviz.attention.rows import Observer, Values
+    from attnviz.observe.interface_tap import Shape
     from attnviz.observe.source import MapSource, Origin
     from attnviz.observe.walk import Running
 
 Wanted = Callable[[str, int, int], Sequence[int]]
+
+
+# What configs call the tokens that stand for a part of a picture, a video or a sound.
+MEDIA = [f"{what}_token_{how}" for what in ("image", "video", "audio") for how in ("id", "index")]
+
+
+def media_tokens(config: object) -> list[int]:
+    """The ids of the tokens that stand for pictures and sounds in a text."""
+    found = (getattr(config, name, None) for name in MEDIA)
+    return list(dict.fromkeys(one for one in found if isinstance(one, int)))
 
 
 def everything(role: str, layer: int, heads: int) -> Sequence[int]:
@@ -44,6 +57,8 @@ def everything(role: str, layer: int, heads: int) -> Sequence[int]:
 class Layer:
     """One invocation and what was kept of it, per example; empty when nobody asked for it.
 
+    `rows` counts the rows of the batch that attended, `owned` those that are shown: row i is
+    example i's own (see `Recorder._owned`).
     `parts` counts the different maps computed under one call of the parent module: CANINE attends
     chunk by chunk. A call that repeats the map does not count: DiffLlama attends twice with the
     same queries and keys, once for each half of the values. `row` is one of its rows, by which maps
@@ -53,6 +68,8 @@ class Layer:
 
     place: Place
     n_heads: int
+    rows: int = 1
+    owned: int = 1
     parts: int = 1
     kept: list[LayerAttention] = field(default_factory=list)
     row: torch.Tensor | None = None
@@ -80,7 +97,22 @@ class Observation:
         return (
             *(f"not shown: {path}, whose softmax has shape {s}" for path, s in self.hidden.items()),
             *(f"not shown: {path}, which attends in several chunks" for path in parts),
+            *self._rows_left_out(),
         )
+
+    def _rows_left_out(self) -> Iterator[str]:
+        """Of every stack the rows of the batch that are not shown."""
+        most: dict[str, Layer] = {}
+        for layer in self.layers:
+            name = self.stack_names[layer.place.role, layer.place.pattern]
+            if layer.owned < layer.rows and layer.rows > getattr(most.get(name), "rows", 1):
+                most[name] = layer
+        for name, layer in most.items():
+            many = f"{layer.rows} rows of attention a layer (pictures, tiles, windows or channels)"
+            if layer.owned:
+                yield f"stack {name} has up to {many}: only the first is shown"
+            else:
+                yield f"not shown: stack {name}, with {many}: run the examples one by one"
 
     def stacks(self, example: int = 0) -> dict[str, AttentionStack]:
         """The observed layers of one example, by stack."""
@@ -108,9 +140,10 @@ class Recorder:
         self.sources, self.targets = sources, targets
         self.observers, self.wanted = observers, wanted
         self.walk = ModuleWalk(model)
-        pair = bool(getattr(model.config, "is_encoder_decoder", False))
+        pair = targets is not None or bool(getattr(model.config, "is_encoder_decoder", False))
         self.places = Places(self.walk.names, encoder_decoder=pair)
-        self.rounding = 1e-4 if model.dtype == torch.float32 else 4 * torch.finfo(model.dtype).eps
+        self.rounding = tolerance(model.dtype, 4)
+        self.media = media_tokens(model.config)
         self.layers: list[Layer] = []
         self.hidden: dict[str, tuple[int, ...]] = {}
         self._by_caller: dict[tuple[str, int], Layer] = {}
@@ -125,7 +158,7 @@ class Recorder:
     def seen(
         self,
         source: Callable[[], MapSource],
-        shape: tuple[int, int, int],
+        shape: Shape,
         module: nn.Module | None = None,
     ) -> None:
         """Place the call and, when its layer is wanted, reduce its rows to what is kept."""
@@ -139,7 +172,7 @@ class Recorder:
                 known.parts += not torch.equal(again, known.row)
             return
         modules = self.walk.around(running)
-        if shape[1] == 1 and self.steps > 1:
+        if shape[2] == 1 and self.steps > 1:
             new = Rows(running, modules, shape)
             rows = self._rows.setdefault((running.path, running.caller), new)
             with torch._C.DisableTorchFunction():
@@ -147,7 +180,7 @@ class Recorder:
         elif self._spans_sequences(shape):
             self._record(running, modules, source, shape)
         else:
-            self.hidden.setdefault(pattern_of(running.path)[0], shape)
+            self.hidden.setdefault(pattern_of(running.path)[0], shape[1:])
 
     def finish(self) -> None:
         """Place the maps whose rows came one by one; where they make no map, say so."""
@@ -155,22 +188,23 @@ class Recorder:
             if rows.fit(self.lengths):
                 self._record(rows.running, rows.modules, rows.joined, rows.shape)
             else:
-                self.hidden.setdefault(pattern_of(rows.running.path)[0], rows.shape)
+                self.hidden.setdefault(pattern_of(rows.running.path)[0], rows.shape[1:])
 
     def _record(
         self,
         running: Running,
         modules: list[nn.Module],
         source: Callable[[], MapSource],
-        shape: tuple[int, int, int],
+        shape: Shape,
     ) -> None:
-        heads, _, keys = shape
+        rows, heads, queries, keys = shape
         crosses = running.crosses and keys != self.merged_keys
-        layer = Layer(self.places.place(running.path, crosses=crosses), heads)
+        place = self.places.place(running.path, crosses=crosses)
+        layer = Layer(place, heads, rows, self._owned(place, rows, queries))
         self.layers.append(layer)
         self._by_caller[running.path, running.caller] = layer
-        picked = tuple(self.wanted(layer.place.role, layer.place.layer, heads))
-        if picked:
+        picked = tuple(self.wanted(place.role, place.layer, heads))
+        if picked and layer.owned:
             with torch._C.DisableTorchFunction():  # thousands of our own calls, none to be seen
                 self._reduce(layer, source(), picked, modules)
 
@@ -180,11 +214,12 @@ class Recorder:
         """Keep what the observers want, and look whether the output projection gets these heads."""
         layer.origin = maps.origin
         if isinstance(maps, TensorSource):
-            maps.padding = self._padding(layer.place.role, maps)
+            maps.padding = self._padding(layer.place, maps)
         query, layer.row = self._row(layer.place, maps, heads)
         values, projection = values_behind(maps, heads, modules)
         layer.kept = [
-            self._keep(layer.place, maps, example, heads, one) for example, one in enumerate(values)
+            self._keep(layer.place, maps, example, heads, values[example])
+            for example in range(layer.owned)
         ]
         if values[0] is not None and projection is not None:
             mixed = values[0].mixed(layer.row[:, 0])
@@ -193,9 +228,27 @@ class Recorder:
 
     def _row(self, place: Place, maps: MapSource, heads: Sequence[int]) -> tuple[int, torch.Tensor]:
         """The last query of the first example that is not padding, and its row (heads, 1, keys)."""
-        queries = self._axes(place.role, maps, 0)[0]
+        queries = self._axes(place, maps, 0)[0]
         last = queries.first + queries.real - 1
         return last, maps.block(0, heads, last, last + 1).whole(maps.keys)
+
+    def _owned(self, place: Place, rows: int, queries: int) -> int:
+        """How many rows of the attention batch are an example's own, row i that of example i.
+
+        Models put pictures, tiles, windows and channels into the batch, and one text may bring more
+        of them than another. Of a single example all rows are its own, of which one can be shown.
+        """
+        examples = len(self.sources)
+        if examples == 1:
+            return 1
+        of_text = queries in self.lengths and place.of_text
+        return examples if rows == examples and (of_text or self._shared_evenly) else 0
+
+    @cached_property
+    def _shared_evenly(self) -> bool:
+        """Whether every example holds as many tokens that stand for pictures and sounds."""
+        counts = [[axis.ids.count(number) for number in self.media] for axis in self.sources]
+        return all(one == counts[0] for one in counts)
 
     def take_back(self) -> None:
         """Blank the scores that rest on a projection which got something else."""
@@ -206,12 +259,12 @@ class Recorder:
                 if NORM in one.kept:
                     one.kept[NORM].fill(math.nan)
 
-    def _spans_sequences(self, shape: tuple[int, int, int]) -> bool:
+    def _spans_sequences(self, shape: Shape) -> bool:
         """Whether these are the sizes of a map over a sequence, perhaps pooled or with slots.
 
         Mixtures over experts, streams or depth are softmaxes too; their sizes give them away.
         """
-        heads, queries, keys = shape
+        _, heads, queries, keys = shape
         if queries in self.lengths:
             return True
         return queries == keys > 1 and heads in self.walk.head_counts()
@@ -240,7 +293,7 @@ class Recorder:
         heads: tuple[int, ...],
         values: Values | None,
     ) -> LayerAttention:
-        queries, keys = self._axes(place.role, maps, example)
+        queries, keys = self._axes(place, maps, example)
         site = Site(
             stack=place.role,
             path=place.path,
@@ -274,21 +327,22 @@ class Recorder:
             allowed=allowed,
         )
 
-    def _padding(self, role: str, maps: MapSource) -> torch.Tensor:
+    def _padding(self, place: Place, maps: MapSource) -> torch.Tensor:
         """bool (examples, queries): the queries that only fill the batch."""
-        queries = [self._axes(role, maps, example)[0].padding for example in range(maps.examples)]
+        queries = [self._axes(place, maps, example)[0].padding for example in range(maps.examples)]
         return torch.tensor(queries, device=maps.device)
 
-    def _axes(self, role: str, maps: MapSource, example: int) -> tuple[Axis, Axis]:
+    def _axes(self, place: Place, maps: MapSource, example: int) -> tuple[Axis, Axis]:
         """The query and key axes; positions without a name are slots."""
-        source = self.sources[example] if example < len(self.sources) else slots(maps.keys)
-        if role in (name for name, _ in MODALITIES):
+        if maps.examples != len(self.sources) or not place.of_text:
             return slots(maps.queries), slots(maps.keys)
+        source = self.sources[example]
         target = self.targets[example] if self.targets else source
-        if role == "cross":
-            keys = fitted(source, maps.keys) if self.targets else slots(maps.keys)
-            return fitted(target, maps.queries), keys
-        own = target if role == "decoder" else source
+        if place.role == "cross" and (place.in_encoder or not self.targets):
+            return fitted(source, maps.queries), slots(maps.keys)
+        if place.role == "cross":
+            return fitted(target, maps.queries), fitted(source, maps.keys)
+        own = target if place.role == "decoder" else source
         if maps.keys == self.merged_keys:
             return fitted(target, maps.queries), joined(target, source)
         return fitted(own, maps.queries), fitted(own, maps.keys)
@@ -309,6 +363,7 @@ def observe(
     """
     recorder = Recorder(model, sources, targets, observers, wanted)
     with ExitStack() as stack:
+        stack.enter_context(alone(model))
         stack.enter_context(evaluating(model))
         stack.enter_context(recorder.walk.watch())
         stack.enter_context(interface_tap(recorder))

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
-from attnviz.observe.interface_tap import active, paused
-from attnviz.observe.layouts import windowed
+from attnviz.observe.interface_tap import active, paused, shape_of
+from attnviz.observe.layouts import BandWithGlobals, windowed
 from attnviz.observe.mask import Mask
 from attnviz.observe.source import FunctionSource, TensorSource
 
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class FunctionTap(TorchFunctionMode):
     """Reports attention computed by plain torch calls to a watcher.
 
-    A softmax counts when its result is (examples, heads, queries, keys), or
-    (examples · heads, queries, keys) and the calling module knows its number of heads.
+    A softmax counts when its result is (rows, heads, queries, keys), or (rows · heads, queries,
+    keys) and the calling module knows its number of heads. The rows of the batch are the examples,
+    or tiles, windows and channels of them where queries attend to as many keys.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class FunctionTap(TorchFunctionMode):
         self.walk = walk
         self.examples = examples
         self.lengths = lengths
+        self._band: BandWithGlobals | None = None
 
     def __torch_function__(
         self,
@@ -68,21 +70,53 @@ class FunctionTap(TorchFunctionMode):
     def _softmax(self, weights: torch.Tensor, dim: int | None) -> None:
         if dim not in (-1, weights.ndim - 1) or not weights.is_floating_point():
             return
-        maps = weights
-        if weights.ndim == 3:
-            folded = (n for n in self.walk.head_counts() if n * self.examples == len(weights))
-            heads = next(folded, None)
-            if heads is None:
-                return
-            maps = weights.view(self.examples, heads, *weights.shape[1:])
-        window = windowed(weights, self.examples, set(self.walk.head_counts()), self.lengths)
+        counts = set(self.walk.head_counts())
+        running = self.walk.current()
+        half = getattr(running and running.module, "one_sided_attn_window_size", None)
+        window = windowed(weights, self.examples, counts, self.lengths, half)
         if window is not None:
             shape, dense = window
-            self.watcher.seen(lambda: TensorSource(dense(), leaks=True), shape, None)
-        elif maps.ndim == 4 and maps.shape[0] == self.examples:
-            self._report(maps)
-        elif weights.ndim > 3:
-            self.watcher.unplaced(tuple(weights.shape))
+            sizes = (self.examples, *shape)
+            self.watcher.seen(lambda: TensorSource(dense(), leaks=True), sizes, None)
+        elif not self._with_globals(weights):
+            maps = self._unfolded(weights) if weights.ndim == 3 else weights
+            if maps is not None and maps.ndim == 4 and self._batched(maps, counts):
+                self._report(maps)
+            elif weights.ndim > 3:
+                self.watcher.unplaced(tuple(weights.shape))
+
+    def _unfolded(self, weights: torch.Tensor) -> torch.Tensor | None:
+        """(rows, heads, queries, keys) of heads that were folded into the batch; None if not so."""
+        counts = [n for n in self.walk.head_counts() if len(weights) % n == 0]
+        ours = (n for n in counts if n * self.examples == len(weights))
+        tiles = (n for n in counts if weights.shape[1] == weights.shape[2] > 1)
+        heads = next(ours, None) or next(tiles, None)
+        return None if heads is None else weights.view(-1, heads, *weights.shape[1:])
+
+    def _batched(self, maps: torch.Tensor, counts: set[int]) -> bool:
+        """Whether the first two sizes are rows of the batch and heads."""
+        return maps.shape[0] == self.examples or maps.shape[1] in counts
+
+    def _with_globals(self, weights: torch.Tensor) -> bool:
+        """Whether these are the weights of a band with global keys, or its global rows."""
+        running = self.walk.current()
+        if running is None:
+            return False
+        if weights.ndim == 4:
+            band = BandWithGlobals.of(weights, running.module, running.named)
+            self._band = band or self._band
+            return band is not None
+        band = self._band
+        if band is None or not band.takes(weights):
+            return False
+        self._band = None
+        heads, size = band.weights.shape[2], max(self.lengths)
+        self.watcher.seen(
+            lambda: TensorSource(*band.dense(weights, size)),
+            (self.examples, heads, size, size),
+            None,
+        )
+        return True
 
     def _dot_product(
         self,
@@ -97,7 +131,10 @@ class FunctionTap(TorchFunctionMode):
     ) -> None:
         running = self.walk.current()
         query, key, value = (self._four(one) for one in (query, key, value))
-        if query.ndim != 4 or query.shape[0] != self.examples or running is None:
+        if running is None:
+            return
+        if query.ndim != 4:
+            self.watcher.unplaced((*query.shape[:-1], key.shape[-2]))
             return
         if attn_mask is not None:
             attn_mask = attn_mask[(None,) * (4 - attn_mask.ndim)]
@@ -106,7 +143,7 @@ class FunctionTap(TorchFunctionMode):
         keywords = {"scaling": scale}
         self.watcher.seen(
             lambda: FunctionSource(module, query, key, value, mask, scaled_dot_product, keywords),
-            (query.shape[1], query.shape[2], key.shape[2]),
+            shape_of(query, key),
             module,
         )
 
@@ -122,7 +159,8 @@ class FunctionTap(TorchFunctionMode):
         if query.ndim not in (2, 3):
             return
         added = (given["bias_k"] is not None) + given["add_zero_attn"]
-        shape = given["num_heads"], query.shape[0], key.shape[0] + added
+        rows = query.shape[1] if query.ndim == 3 else 1
+        shape = rows, given["num_heads"], query.shape[0], key.shape[0] + added
         wanted = given | {"need_weights": True, "average_attn_weights": False}
 
         def source() -> TensorSource:
@@ -133,8 +171,8 @@ class FunctionTap(TorchFunctionMode):
         self.watcher.seen(source, shape, None)
 
     def _report(self, weights: torch.Tensor) -> None:
-        _, heads, queries, keys = weights.shape
-        self.watcher.seen(lambda: TensorSource(weights), (heads, queries, keys), None)
+        rows, heads, queries, keys = weights.shape
+        self.watcher.seen(lambda: TensorSource(weights), (rows, heads, queries, keys), None)
 
 
 SOFTMAX = (F.softmax, torch.softmax, torch.Tensor.softmax, torch.special.softmax)

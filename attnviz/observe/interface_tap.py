@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from attnviz.observe.source import MapSource
 
+Shape = tuple[int, int, int, int]
+
 UNMASKED = ("eager", "flex_attention")  # attend to everything when they are given no mask
 
 _active: ContextVar[Watcher | None] = ContextVar("attnviz_interface_tap", default=None)
@@ -38,15 +40,13 @@ class Watcher(Protocol):
     """Takes the attention calls that the taps see.
 
     `source` is a function that makes the MapSource: a call that nobody asks for costs nothing.
-    `shape` is (heads, queries, keys), `module` the caller where it is known. While `paused`, calls
-    belong to an attention function that is already reported, or to us.
+    `shape` is (rows of the batch, heads, queries, keys), `module` the caller where it is known.
+    While `paused`, calls belong to an attention function that is already reported, or to us.
     """
 
     paused: bool
 
-    def seen(
-        self, source: Callable[[], MapSource], shape: tuple[int, int, int], module: nn.Module | None
-    ) -> None:
+    def seen(self, source: Callable[[], MapSource], shape: Shape, module: nn.Module | None) -> None:
         """One attention call."""
 
     def unplaced(self, shape: tuple[int, ...]) -> None:
@@ -127,8 +127,14 @@ def _observed(
         result = real(module, query, key, value, attention_mask, **keywords)
         mask = mask_of(module, query, key, attention_mask, keywords, implementation)
         source = functools.partial(FunctionSource, module, query, key, value, mask, eager, keywords)
-        watcher.seen(source, (query.shape[1], query.shape[2], key.shape[2]), module)
+        watcher.seen(source, shape_of(query, key), module)
     return result
+
+
+def shape_of(query: torch.Tensor, key: torch.Tensor) -> Shape:
+    """The sizes of the maps between these states, (rows of the batch, heads, tokens, d) each."""
+    rows, heads, queries, _ = query.shape
+    return rows, heads, queries, key.shape[2]
 
 
 @contextmanager

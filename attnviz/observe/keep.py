@@ -117,9 +117,9 @@ class _Pooled:
         self.counts = torch.bincount(rows[rows >= 0], minlength=1)
         self.real_keys, self.columns = columns >= 0, columns.clamp_min(0)
         shape = len(self.counts), int(columns.max()) + 1
-        self.mass = torch.zeros(len(site.heads), *shape, device=device)
-        self.most = torch.zeros(len(site.heads), *shape, device=device)
-        self.cells = torch.zeros(shape, device=device)
+        self.mass = torch.zeros(len(site.heads), *shape, dtype=torch.float32, device=device)
+        self.most = torch.zeros(len(site.heads), *shape, dtype=torch.float32, device=device)
+        self.cells = torch.zeros(shape, dtype=torch.float32, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
         """Neighbouring bins with as many rows each are pooled together."""
@@ -177,7 +177,7 @@ class _Top:
     def __init__(self, site: Site, count: int, device: torch.device) -> None:
         shape = (len(site.heads), len(site.queries), count)
         self.keys = torch.full(shape, -1, dtype=torch.int32, device=device)
-        self.weights = torch.zeros(shape, device=device)
+        self.weights = torch.zeros(shape, dtype=torch.float32, device=device)
 
     def update(self, block: RowBlock, step: int) -> None:
         count = min(self.keys.shape[-1], block.weights.shape[-1])

@@ -11,10 +11,15 @@ if TYPE_CHECKING:
 
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.|$)")
 CROSS = re.compile(r"cross|(?:^|_)enc\w*att")
-MODALITIES = (
-    ("vision", re.compile(r"vision|visual|image|pixel|vit\b", re.IGNORECASE)),
-    ("audio", re.compile(r"audio|speech|acoustic", re.IGNORECASE)),
-)
+MODALITIES = {
+    "vision": re.compile(r"vision|visual|image|pixel|vit\b", re.IGNORECASE),
+    "audio": re.compile(r"audio|speech|acoustic", re.IGNORECASE),
+}
+
+
+# Modules whose queries are learned, or the parts of a picture or sound: no tokens of the text.
+LATENTS = re.compile(r"qformer|perceiver|resampler|connector|projector|abstractor", re.IGNORECASE)
+SIDES = ("encoder", "decoder")
 
 
 @dataclass
@@ -30,6 +35,22 @@ class Place:
     role: str
     order: int
     layer: int
+
+    @property
+    def of_text(self) -> bool:
+        """Whether its queries may be tokens of the text."""
+        return self.role not in MODALITIES and not LATENTS.search(self.path)
+
+    @property
+    def in_encoder(self) -> bool:
+        """Whether the module belongs to an encoder, as cross attention to pictures may."""
+        return side_of(self.path) == "encoder"
+
+
+def side_of(path: str) -> str | None:
+    """`encoder` or `decoder`, whichever the path names first; None for neither."""
+    parts = path.lower().split(".")
+    return next((side for part in parts for side in SIDES if side in part), None)
 
 
 def pattern_of(path: str) -> tuple[str, tuple[int, ...]]:
@@ -73,10 +94,12 @@ class Places:
         parts = path.lower().split(".")
         if crosses or any(CROSS.search(part) for part in parts):
             return "cross"
-        if self.encoder_decoder:
-            sides = (side for part in parts for side in ("encoder", "decoder") if side in part)
-            return next(sides, "self")
-        return next((name for name, word in MODALITIES if word.search(path)), "self")
+        if not self.encoder_decoder:
+            return next((name for name, word in MODALITIES.items() if word.search(path)), "self")
+        side, tower = side_of(path), MODALITIES["vision"].search(path)
+        if tower and (side is None or tower.end() < path.lower().index(side)):
+            return "vision"  # of a vision encoder beside the text's: vision_model.encoder.layers
+        return side or "self"
 
     def _layer(self, pattern: str, numbers: tuple[int, ...], order: int) -> int:
         if pattern in self._by_order or not numbers:
@@ -89,7 +112,10 @@ class Places:
         return numbers[varying[0] if varying else 0]
 
     def stack_names(self) -> dict[tuple[str, str], str]:
-        """The stack of every (role, pattern): the role, or a longer name where layers collide."""
+        """The stack of every (role, pattern): the role, or a longer name where layers collide.
+
+        No two stacks share a name unless their layers complement each other under one role.
+        """
         groups: dict[str, dict[str, set[int]]] = {}
         for p in self.seen:
             groups.setdefault(p.role, {}).setdefault(p.pattern, set()).add(p.layer)
@@ -100,7 +126,18 @@ class Places:
             collide = len(layers) != len(set(layers))
             for pattern in patterns:
                 names[role, pattern] = distinct(pattern, patterns) if collide else shown
-        return names
+                if collide and role == "cross" and "cross" not in names[role, pattern]:
+                    names[role, pattern] += ".cross"
+        return unambiguous(names)
+
+
+def unambiguous(names: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """The names, with the role behind those that stacks of several roles would share."""
+    roles: dict[str, set[str]] = {}
+    for (role, _), name in names.items():
+        roles.setdefault(name, set()).add(role)
+    return {key: f"{name}.{key[0]}" if len(roles[name]) > 1 else name
+            for key, name in names.items()}  # fmt: skip
 
 
 def distinct(pattern: str, patterns: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from attnviz.observe.source import TensorSource
 if TYPE_CHECKING:
     from torch import nn
 
+    from attnviz.observe.interface_tap import Shape
     from attnviz.observe.source import MapSource
     from attnviz.observe.walk import Running
 
@@ -21,12 +22,12 @@ class Rows:
     """Maps of one query each by one module under one call of its parent: parts of one map.
 
     A recurrent decoder attends anew at every step; its steps are the rows. `modules` are those
-    around the first call, `shape` is that of one part, (heads, 1, keys).
+    around the first call, `shape` is that of one part, (rows of the batch, heads, 1, keys).
     """
 
     running: Running
     modules: list[nn.Module]
-    shape: tuple[int, int, int]
+    shape: Shape
     parts: list[torch.Tensor] = field(default_factory=list)
     leaks: bool = False
 

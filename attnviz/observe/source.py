@@ -202,11 +202,13 @@ class FunctionSource:
         own = self._own_rows(example, row, row + 1, keys)
         logits = self._logits(example, range(self.heads), row, row + 1, keys, allowed)
         plain = torch.softmax(logits, dim=-1)
-        eps = torch.finfo(self.query.dtype).eps
-        barred = (plain == 0) | (logits < lowest(logits.dtype) / 2)
+        eps, single = (torch.finfo(one).eps for one in (self.query.dtype, torch.float32))
+        barred = (plain == 0) | (logits < lowest(logits.dtype) / 2) | ~logits.isfinite()
         largest = float(logits.masked_fill(barred, 0).abs().max())
-        limit = eps * (8 + largest) if self.query.dtype == torch.float32 else 2 * eps
-        return own.shape == plain.shape and torch.allclose(own, plain, rtol=0, atol=limit)
+        limit = single * (8 + largest) if eps <= single else 2 * eps
+        return own.shape == plain.shape and torch.allclose(
+            own, plain, rtol=0, atol=limit, equal_nan=True
+        )
 
     def _looks_causal(self) -> bool:
         """Whether the given mask forbids every later key (seen at a few rows of all examples)."""
@@ -225,11 +227,13 @@ class TensorSource:
     """Rows of a tensor the model made itself, (examples, heads, queries, keys).
 
     Its mask was not seen and is read off the weights: a key that no query and no head looks at is
-    forbidden, and so are the offsets before the first and after the last that anyone looks at.
+    forbidden, and so are the offsets before the first and after the last that anyone looks at, or
+    what is outside `reach`, bool (examples, queries, keys), where that is known.
     The rows of `padding`, bool (examples, queries), are not read: many models spread them evenly.
     """
 
     weights: Tensor
+    reach: Tensor | None = None
     leaks: bool = False
     padding: Tensor | None = None
 
@@ -266,8 +270,10 @@ class TensorSource:
         """See MapSource."""
         found = self.weights[example, :, start:stop]
         weights = (found if len(heads) == self.heads else found[list(heads)]).float()
-        offsets = self._offsets(start, stop)
         keys, nearest, farthest = self._mask
+        if self.reach is not None:
+            return RowBlock(weights, self.reach[example, start:stop] & keys[example], start)
+        offsets = self._offsets(start, stop)
         allowed = (offsets >= nearest) & (offsets <= farthest) & keys[example]
         return RowBlock(weights, allowed, start)
 

@@ -6,6 +6,7 @@ f(x) = v · W_O of the head to the layer's output.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -169,7 +170,11 @@ class Proof:
     def watch(self, projection: nn.Module) -> Callable[[], None]:
         """Look at the next call of the projection; gives back what stops looking."""
 
+        own = threading.get_ident()
+
         def compare(module: nn.Module, args: tuple[Any, ...]) -> None:
+            if threading.get_ident() != own:
+                return
             handle.remove()
             self.holds = bool(args) and self.is_given(args[0])
 

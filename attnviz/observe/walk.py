@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 # Names under which attention modules are handed the states of another sequence.
 OTHER_SEQUENCE = ("key_value_states", "encoder_hidden_states", "cross_attention_states")
@@ -32,7 +33,7 @@ class Running:
     """One module that is being called.
 
     `invocation` numbers the calls, `caller` is the call that this one is made from; `crosses` is
-    true when it was handed the states of another sequence.
+    true when it was handed the states of another sequence. `named` are its keyword arguments.
     """
 
     module: nn.Module
@@ -40,6 +41,7 @@ class Running:
     invocation: int
     caller: int
     crosses: bool
+    named: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ModuleWalk:
@@ -94,8 +96,11 @@ class ModuleWalk:
                 exit_stack.callback(post.remove)
             yield self
 
-    def _enter(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if threading.get_ident() != self._thread:
+    def _enter(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any] | None = None
+    ) -> None:
+        """Another thread may be calling the module while the hook is removed: without kwargs."""
+        if threading.get_ident() != self._thread or kwargs is None:
             return
         if module is self.model:
             self.stack.clear()
@@ -104,7 +109,7 @@ class ModuleWalk:
         crosses = crosses or asks_others(module, args, kwargs)
         caller = self.stack[-1].invocation if self.stack else 0
         path = self._path(module)
-        self.stack.append(Running(module, path, self._invocations, caller, crosses))
+        self.stack.append(Running(module, path, self._invocations, caller, crosses, kwargs))
 
     def _leave(self, module: nn.Module, args: object, output: torch.Tensor) -> None:
         if threading.get_ident() != self._thread:
@@ -121,6 +126,22 @@ class ModuleWalk:
                 if below:
                     return below[0]
         return names[0]
+
+
+_locks: WeakKeyDictionary[nn.Module, threading.RLock] = WeakKeyDictionary()
+_new_lock = threading.Lock()
+
+
+@contextmanager
+def alone(model: nn.Module) -> Iterator[None]:
+    """No other thread watches the model while the context is open: it waits for its turn.
+
+    Hooks and the eval mode belong to the model, not to a thread.
+    """
+    with _new_lock:
+        lock = _locks.setdefault(model, threading.RLock())
+    with lock:
+        yield
 
 
 @contextmanager

@@ -73,22 +73,25 @@ RULES = (
     Rule("local", "local", LOCAL, "position", "looks at tokens less than 4 away"),
 )  # fmt: skip
 MIXED = Rule("mixed", "normalized_entropy", -math.inf, "mixed", "earns no other name", share=False)
-BY_NAME = {rule.name: rule for rule in (*RULES, MIXED)}
+BROKEN = Rule("broken", "entropy", math.nan, "mixed", "has weights that are not finite",
+              share=False)  # fmt: skip
+BY_NAME = {rule.name: rule for rule in (*RULES, MIXED, BROKEN)}
 SAID = {
     word: rule.name
-    for rule in (*RULES, MIXED)
+    for rule in BY_NAME.values()
     for word in (rule.name, rule.short, *rule.kinds)
     if word
 }
 
 
 def names_of(head: Head) -> tuple[Name, ...]:
-    """Every name of the head, the most telling first; `mixed` when it earns none.
-
-    Empty for a head without scores.
+    """Every name of the head, the most telling first; `mixed` when it earns none, `broken` when its
+    weights are not finite. Empty for a head without scores.
     """
     if not head.scores:
         return ()
+    if math.isnan(head.scores.get("entropy", 0.0)):
+        return (Name(BROKEN.name, BROKEN.score, math.nan),)
     found = [rule for rule in RULES if rule.holds(head)] or [MIXED]
     return tuple(Name(rule.name, rule.score, head.score(rule.score)) for rule in found)
 

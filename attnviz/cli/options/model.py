@@ -69,6 +69,15 @@ Plan = Annotated[
         metavar=NONE,
     ),
 ]
+Untrusted = Annotated[
+    bool,
+    typer.Option(
+        "--untrusted",
+        help="Show a capture that fails its checks too; cells that are no numbers look so.",
+        rich_help_panel=MODEL,
+        metavar=NONE,
+    ),
+]
 Memory = Annotated[
     str | None,
     typer.Option(
