@@ -96,7 +96,7 @@ def forecast(
     on_cpu = loaded.facts.device == "cpu"
     tries = timed(run, tokens, time.thread_time if on_cpu else time.perf_counter)
     validate(seen[0], selection, loaded.facts.name)
-    stacks_of(seen[0], inputs, loaded.facts.name)
+    stacks_of(seen[0], inputs, selection, loaded.facts.name)
     own_maps = made_whole(loaded, inputs, seen[0])
     return Forecast(plan, tokens, paths_of(seen[0]), tries, own_maps)
 

@@ -107,7 +107,7 @@ def run(
     keeper = Keeper(planned(loaded, inputs, selection, memory), selection)
     seen = guarded(loaded, inputs, wants, keeper)
     validate(seen, selection, loaded.facts.name)
-    found = stacks_of(seen, inputs, loaded.facts.name)
+    found = stacks_of(seen, inputs, selection, loaded.facts.name)
     checks = verdicts(stack for stacks in found for stack in stacks.values())
     broken = broken_checks(checks)
     if broken and not untrusted:
@@ -139,10 +139,14 @@ def run(
     ]
 
 
-def stacks_of(seen: Observation, inputs: ModelInputs, name: str) -> list[dict[str, AttentionStack]]:
-    """The stacks of every example. Raises CaptureError where nothing was kept of one."""
+def stacks_of(
+    seen: Observation, inputs: ModelInputs, selection: Selection, name: str
+) -> list[dict[str, AttentionStack]]:
+    """The stacks of every example. Raises CaptureError where nothing was kept of one, or nothing of
+    the stack that was asked for.
+    """
     found = [seen.stacks(example) for example in range(len(inputs.sources))]
-    if not all(found):
+    if not all(selection.stack in one if selection.stack else one for one in found):
         why = "; ".join(seen.notes) or (GIVE_TARGET if inputs.encoder_only else "")
         raise CaptureError(f"no attention map of {name} can be shown", why)
     return found

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from attnviz.attention.axis import fitted, joined, slots
-from attnviz.attention.capture import AttentionStack, LayerAttention
+from attnviz.attention.capture import AttentionStack, LayerAttention, ranges
 from attnviz.attention.rows import NORM, Site
 from attnviz.errors import CaptureError
 from attnviz.observe.checks import tolerance
@@ -102,17 +102,19 @@ class Observation:
 
     def _rows_left_out(self) -> Iterator[str]:
         """Of every stack the rows of the batch that are not shown."""
-        most: dict[str, Layer] = {}
+        lacking: dict[tuple[str, int], list[Layer]] = {}
         for layer in self.layers:
-            name = self.stack_names[layer.place.role, layer.place.pattern]
-            if layer.owned < layer.rows and layer.rows > getattr(most.get(name), "rows", 1):
-                most[name] = layer
-        for name, layer in most.items():
-            many = f"{layer.rows} rows of attention a layer (pictures, tiles, windows or channels)"
-            if layer.owned:
-                yield f"stack {name} has up to {many}: only the first is shown"
+            if layer.owned < layer.rows:
+                name = self.stack_names[layer.place.role, layer.place.pattern]
+                lacking.setdefault((name, layer.owned), []).append(layer)
+        for (name, owned), layers in lacking.items():
+            where = f"stack {name}, layers {ranges(one.place.layer for one in layers)}"
+            most = max(one.rows for one in layers)
+            many = f"up to {most} rows of attention (pictures, tiles, windows or channels)"
+            if owned:
+                yield f"{where}: of {many} the first is shown"
             else:
-                yield f"not shown: stack {name}, with {many}: run the examples one by one"
+                yield f"not shown: {where}, with {many}: run the examples one by one"
 
     def stacks(self, example: int = 0) -> dict[str, AttentionStack]:
         """The observed layers of one example, by stack."""
@@ -367,7 +369,9 @@ def observe(
         stack.enter_context(evaluating(model))
         stack.enter_context(recorder.walk.watch())
         stack.enter_context(interface_tap(recorder))
-        stack.enter_context(FunctionTap(recorder, recorder.walk, len(sources), recorder.lengths))
+        target = len(targets[0]) if targets else None
+        tap = FunctionTap(recorder, recorder.walk, len(sources), len(sources[0]), target)
+        stack.enter_context(tap)
         stack.enter_context(recorder.watching)
         outputs = model(**tensors)
         recorder.finish()

@@ -16,13 +16,14 @@ from torch.overrides import TorchFunctionMode
 from attnviz.observe.interface_tap import active, paused, shape_of
 from attnviz.observe.layouts import BandWithGlobals, windowed
 from attnviz.observe.mask import Mask
+from attnviz.observe.places import side_of
 from attnviz.observe.source import FunctionSource, TensorSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attnviz.observe.interface_tap import Watcher
-    from attnviz.observe.walk import ModuleWalk
+    from attnviz.observe.walk import ModuleWalk, Running
 
 
 class FunctionTap(TorchFunctionMode):
@@ -38,13 +39,14 @@ class FunctionTap(TorchFunctionMode):
         watcher: Watcher,
         walk: ModuleWalk,
         examples: int,
-        lengths: set[int],
+        source: int,
+        target: int | None,
     ) -> None:
         super().__init__()
         self.watcher = watcher
         self.walk = walk
         self.examples = examples
-        self.lengths = lengths
+        self.source, self.target = source, target
         self._band: BandWithGlobals | None = None
 
     def __torch_function__(
@@ -70,20 +72,29 @@ class FunctionTap(TorchFunctionMode):
     def _softmax(self, weights: torch.Tensor, dim: int | None) -> None:
         if dim not in (-1, weights.ndim - 1) or not weights.is_floating_point():
             return
-        counts = set(self.walk.head_counts())
         running = self.walk.current()
-        half = getattr(running and running.module, "one_sided_attn_window_size", None)
-        window = windowed(weights, self.examples, counts, self.lengths, half)
+        if running is None or self._with_globals(weights, running):
+            return
+        counts = set(self.walk.head_counts())
+        half = getattr(running.module, "one_sided_attn_window_size", None)
+        lengths = (self._length(running),)
+        window = windowed(weights, self.examples, counts, lengths, half)
         if window is not None:
             shape, dense = window
             sizes = (self.examples, *shape)
             self.watcher.seen(lambda: TensorSource(dense(), leaks=True), sizes, None)
-        elif not self._with_globals(weights):
-            maps = self._unfolded(weights) if weights.ndim == 3 else weights
-            if maps is not None and maps.ndim == 4 and self._batched(maps, counts):
-                self._report(maps)
-            elif weights.ndim > 3:
-                self.watcher.unplaced(tuple(weights.shape))
+            return
+        maps = self._unfolded(weights) if weights.ndim == 3 else weights
+        if maps is not None and maps.ndim == 4 and self._batched(maps, counts):
+            self._report(maps)
+        elif weights.ndim > 3:
+            self.watcher.unplaced(tuple(weights.shape))
+
+    def _length(self, running: Running) -> int:
+        """How many tokens the side of the model has that this module belongs to."""
+        if self.target is not None and side_of(running.path) == "decoder":
+            return self.target
+        return self.source
 
     def _unfolded(self, weights: torch.Tensor) -> torch.Tensor | None:
         """(rows, heads, queries, keys) of heads that were folded into the batch; None if not so."""
@@ -97,20 +108,19 @@ class FunctionTap(TorchFunctionMode):
         """Whether the first two sizes are rows of the batch and heads."""
         return maps.shape[0] == self.examples or maps.shape[1] in counts
 
-    def _with_globals(self, weights: torch.Tensor) -> bool:
+    def _with_globals(self, weights: torch.Tensor, running: Running) -> bool:
         """Whether these are the weights of a band with global keys, or its global rows."""
-        running = self.walk.current()
-        if running is None:
-            return False
         if weights.ndim == 4:
-            band = BandWithGlobals.of(weights, running.module, running.named)
-            self._band = band or self._band
-            return band is not None
+            found = BandWithGlobals.of(weights, running.module, running.named)
+            if found is not None and self._band is not None:  # whose global rows never came
+                self.watcher.unplaced(tuple(self._band.weights.shape))
+            self._band = found or self._band
+            return found is not None
         band = self._band
         if band is None or not band.takes(weights):
             return False
         self._band = None
-        heads, size = band.weights.shape[2], max(self.lengths)
+        heads, size = band.weights.shape[2], self._length(running)
         self.watcher.seen(
             lambda: TensorSource(*band.dense(weights, size)),
             (self.examples, heads, size, size),
