@@ -41,9 +41,13 @@ def at_once(*work: Callable[[], None]) -> None:
             future.result()
 
 
-@pytest.mark.parametrize("name", ["llama", "bloom"])
+@pytest.mark.parametrize("name", ["bert", "bloom"])
 def test_captures_of_one_model_take_turns(name: str, eager_switches: None) -> None:
+    """One that ends sooner does not hand the model back to training under the others."""
     model = build(name).train()
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.5
     texts = [{"input_ids": ids(1, 6 + i, seed=i)} for i in range(3)]
     expected = [[maps(one) for one in seen_by(model, given).layers] for given in texts]
 
