@@ -68,7 +68,9 @@ class Comparing:
         names = names_of(first, second, kind)
         look = Look(words=self.words)
         view = contrast(first, second, self.selection, look, kind, names, self.top)
-        self.show(first, view, template)
+        notes = dict.fromkeys((*first.notes, *second.notes))
+        checks = (*first.checks, *(check for check in second.checks if check.ok is False))
+        self.show(replace(first, notes=tuple(notes), checks=checks), view, template)
 
     def compared(self, capture: Capture) -> Comparison:
         """The comparison that the selection asks for."""
@@ -136,11 +138,13 @@ class Comparing:
         from attnviz.render.image.draw import draw
         from attnviz.views.compare import LikeHead, SideBySide
         from attnviz.views.figure import FigureContent
+        from attnviz.views.first_screen import facts_of
 
         if isinstance(view, LikeHead):
             raise UsageError("a list of heads has no picture", "write it as .csv, .json or .txt")
         body = view.maps if isinstance(view, SideBySide) else view
-        drawing = draw(FigureContent(capture.model, body, capture.notes), self.style)
+        failed = facts_of(capture).failed
+        drawing = draw(FigureContent(capture.model, body, capture.notes, failed), self.style)
         write_drawing(drawing, path)
         if drawing.warning:
             self.talk.hint(drawing.warning)

@@ -57,7 +57,7 @@ class Ranking:
         facts, notes = runs[0]
         path = template.path(model=facts.model.name)
         if kind in IMAGES:
-            self.write_image(table, facts, path)
+            self.write_image(table, facts, notes if len(runs) == 1 else (), path)
             return
         form = {"txt": "table", "": self.form}.get(kind, kind)
         part = table_matrix(table) if self.view == "matrix" else table
@@ -88,13 +88,15 @@ class Ranking:
 
         print_view(screen, make_console(self.width, self.color, self.ascii, stream))
 
-    def write_image(self, table: HeadTable, facts: Facts, path: Path) -> None:
+    def write_image(
+        self, table: HeadTable, facts: Facts, notes: tuple[str, ...], path: Path
+    ) -> None:
         """The matrix of the score as an image."""
         from attnviz.render.image.draw import draw
         from attnviz.render.image.style import ImageStyle
         from attnviz.views.figure import FigureContent
         from attnviz.views.head_table import table_matrix
 
-        notes = (f"means over {table.texts:,} {table.over}",) if table.texts > 1 else ()
-        content = FigureContent(facts.model, table_matrix(table), notes)
+        means = (f"means over {table.texts:,} {table.over}",) if table.texts > 1 else ()
+        content = FigureContent(facts.model, table_matrix(table), (*means, *notes), facts.failed)
         write_drawing(draw(content, ImageStyle()), path)

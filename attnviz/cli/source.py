@@ -144,7 +144,7 @@ def captures(
     loaded = request.load(talk)
     from attnviz.attention.unpadded import unpadded
     from attnviz.inputs.encode import encode_batch
-    from attnviz.run import run
+    from attnviz.run import broken_checks, run
 
     prepared: list[tuple[list[ModelInputs], ModelInputs]] = []
     for batch in batches(texts, batch_size):
@@ -167,7 +167,10 @@ def captures(
                 replace(unpadded(capture), notes=(*own.notes, *capture.notes))
                 for own, capture in zip(alone, found, strict=True)
             ]
-        yield from found
+        for capture in found:
+            if broken := broken_checks(capture.checks):
+                talk.hint(f"{capture.model.name} is not to be trusted: {broken}")
+            yield capture
 
 
 def require_runs(

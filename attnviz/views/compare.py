@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -243,7 +244,8 @@ def like_head(asked: Request, head: tuple[int, int], top: int) -> LikeHead:
     found = material(asked)
     place = [(one.layer, one.head) for one in found.heads].index(head)
     distances = distances_to(found.maps, found.map_of(place), found.counted)
-    near = sorted((far, i) for i, far in enumerate(distances.tolist()) if i != place)
+    others = [(far, i) for i, far in enumerate(distances.tolist()) if i != place]
+    near = sorted(others, key=lambda pair: (math.isnan(pair[0]), pair))
     return LikeHead(
         stack=asked.stack.name,
         head=found.heads[place],
@@ -266,7 +268,7 @@ def side_by_side(asked: Request) -> SideBySide:
     return SideBySide(
         stack=asked.stack.name,
         maps=head_maps(asked.stack, asked.pairs, asked.look, asked.rows, asked.several),
-        pairs=tuple(sorted(pairs, key=lambda pair: pair.distance)),
+        pairs=tuple(sorted(pairs, key=lambda one: (math.isnan(one.distance), one.distance))),
         queries=found.count,
         several=asked.several,
     )
@@ -299,9 +301,12 @@ def group_matrix(groups: HeadGroups) -> DistanceMatrix:
 
 
 def distance_map(names: Sequence[str], values: np.ndarray) -> Heatmap:
-    """The distances (names, names) as a map to draw; NaN stands for none."""
+    """The distances (names, names) as a map to draw; NaN from one to itself stands for none."""
     axis = Axis(tuple(names))
-    states = np.where(np.isnan(values), State.MASKED, np.where(values == 0, State.ZERO, 0))
+    unknown = np.isnan(values)
+    lone = np.eye(len(values), dtype=bool) & ~unknown.all(axis=1)
+    states = np.where(values == 0, State.ZERO, State.VALUE)
+    states = np.where(unknown, np.where(lone, State.MASKED, State.NAN), states)
     found = Heatmap(
         values=np.nan_to_num(values).astype(np.float32),
         states=states.astype(np.uint8),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
@@ -107,7 +108,7 @@ def contrast(
             f"{names[0]} and {names[1]} have no {'tokens' if pairs else 'heads'} in common"
         )
     found = [moved(a, b, pair, rows, columns, counted) for pair in pairs]
-    found.sort(key=lambda one: -one.distance)
+    found.sort(key=lambda one: (math.isnan(one.distance), -one.distance))
     parts = [
         part_of(one, head, [pair[side] for pair in rows], [pair[side] for pair in columns])
         for side, (one, head) in enumerate(((a, found[0].one), (b, found[0].other)))

@@ -173,9 +173,9 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     real = attnviz.run.run
 
-    def counted(loaded, inputs, selection=None, memory=None):
+    def counted(loaded, inputs, *given):
         seen.append(len(inputs.source))
-        return real(loaded, inputs, selection, memory)
+        return real(loaded, inputs, *given)
 
     monkeypatch.setattr(attnviz.run, "run", counted)
     return seen

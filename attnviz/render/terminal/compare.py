@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -139,6 +140,9 @@ def neighbours(view: LikeHead, canvas: Canvas) -> Iterator[Line]:
     yield Line(view.head.label.ljust(10), "bold").join(does(view.head, canvas))
     for head, far in view.rows:
         line = Line(f"  {head.label}".ljust(10)).join(does(head, canvas)).pad(10 + NAME + 2)
+        if math.isnan(far):  # one of both is broken
+            yield line.add("-".rjust(4), "dim")
+            continue
         line.add(short(far).rjust(4)).add("  ")
         yield line.add(canvas.text("█") * round((1 - far) * 20), "cyan")
     if view.left_out:
