@@ -9,6 +9,7 @@ from attnviz.errors import InputError
 from attnviz.inputs.axes import axis_of, padded
 from attnviz.inputs.batch import batch_tensors, pad_axis, require_ends
 from attnviz.inputs.decoder import rereads_source
+from attnviz.inputs.embedded import require_embedded
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.inputs.writer import Writer
 
@@ -115,6 +116,8 @@ def encode_batch(
         axis_of(tokenizer, row, decoder_texts(loaded, text))
         for row, text in zip(targets, clean if targets else (), strict=True)
     ]
+    require_embedded(loaded.model, loaded.facts.name, sources, decoder=False)
+    require_embedded(loaded.model, loaded.facts.name, decoded, decoder=True)
     return ModelInputs(
         tensors=batch_tensors(loaded, rows, targets, pad.ids[0], side),
         sources=level(sources, pad, side),

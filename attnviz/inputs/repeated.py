@@ -13,7 +13,7 @@ from attnviz.errors import InputError
 from attnviz.inputs.axes import axis_of
 from attnviz.inputs.batch import batch_tensors, pad_axis
 from attnviz.inputs.encode import ModelInputs
-from attnviz.inputs.limits import token_limit
+from attnviz.inputs.limits import limits_of
 from attnviz.inputs.rows import Row
 from attnviz.inputs.text import Text
 from attnviz.inputs.writer import Writer
@@ -74,7 +74,7 @@ def beginning(
 
 def fitting(loaded: LoadedModel, start: int) -> int:
     """How many tokens are drawn, so that all copies fit behind `start` others."""
-    limit = token_limit(loaded)
+    limit = limits_of(loaded).cut
     count = TOKENS if limit is None else min(TOKENS, (limit - start) // COPIES)
     if count < FEWEST:
         raise InputError(

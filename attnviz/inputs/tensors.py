@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.axis import Axis, slots
 from attnviz.errors import InputError
+from attnviz.inputs.embedded import require_embedded
 from attnviz.inputs.encode import ModelInputs
 from attnviz.models.loaded import input_device
 
@@ -45,9 +46,11 @@ def from_tensors(
             f"no input_ids among the tensors: {', '.join(placed) or 'there are none'}",
             "give at least input_ids of shape (examples, tokens)",
         )
-    return ModelInputs(
-        placed, sources, per_example(side(placed, "decoder_", tokenizer), len(sources))
-    )
+    targets = per_example(side(placed, "decoder_", tokenizer), len(sources))
+    name = type(module).__name__
+    require_embedded(model, name, sources, decoder=False)
+    require_embedded(model, name, targets or (), decoder=True)
+    return ModelInputs(placed, sources, targets)
 
 
 def per_example(targets: tuple[Axis, ...] | None, examples: int) -> tuple[Axis, ...] | None:
@@ -109,13 +112,37 @@ def side(
             raise InputError(
                 f"{prefix}input_ids has shape {tuple(ids.shape)}", "its shape is (examples, tokens)"
             )
+        require_mask(tensors, prefix, tuple(ids.shape))
         rows = [[int(one) for one in row] for row in ids.tolist()]
         return tuple(
             named(row, padding_of(mask, i, len(row)), tokenizer) for i, row in enumerate(rows)
         )
     if embedded is not None:
+        require_mask(tensors, prefix, tuple(embedded.shape[:2]))
         return tuple(slots(embedded.shape[1]) for _ in range(embedded.shape[0]))
     return None
+
+
+def require_mask(tensors: Mapping[str, Any], prefix: str, shape: tuple[int, int]) -> None:
+    """Raises InputError for a mask that does not fit the (examples, tokens) of this side.
+
+    It is (examples, keys), or has the queries before the keys and perhaps heads before these. With
+    a cache there are more keys than tokens.
+    """
+    examples, tokens = shape
+    cached = tensors.get("past_key_values") is not None
+    for name in (f"{prefix}attention_mask", *(["global_attention_mask"] if not prefix else [])):
+        found = getattr(tensors.get(name), "shape", None)
+        if found is None:
+            continue
+        one_a_batch = found[0] == examples or (found[0] == 1 and len(found) == 4)
+        fits = 2 <= len(found) <= 4 and one_a_batch
+        fits = fits and (found[-1] == tokens or (cached and found[-1] > tokens))
+        if not fits or (len(found) > 2 and found[-2] not in (1, tokens)):
+            raise InputError(
+                f"{name} has shape {tuple(found)}, {prefix}input_ids {shape}",
+                f"{name} has one number for every token: (examples, tokens)",
+            )
 
 
 def padding_of(mask: torch.Tensor | None, example: int, length: int) -> tuple[bool, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.errors import InputError
 from attnviz.inputs.decoder import rereads_source, shifted_row, start_row, target_row
-from attnviz.inputs.limits import token_limit, too_long
+from attnviz.inputs.limits import limits_of, too_long
 from attnviz.inputs.rows import Row, tokenize
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
+    from attnviz.inputs.limits import Side
     from attnviz.inputs.text import Text
     from attnviz.models.loaded import LoadedModel
 
@@ -34,12 +35,10 @@ class Writer:
 
     def source(self, text: Text) -> Row:
         """The tokens of the text and its pair."""
-        limit = token_limit(self.loaded)
         row = self.begun(tokenize(self.tokenizer, text.text, text.pair))
-        if limit is not None and len(row) > limit:
-            whole = len(row)
-            if not self.truncate:
-                raise too_long(self.loaded, whole, limit, "text", text.where)
+        whole = len(row)
+        limit = self.room(whole, "encoder", "text", text.where)
+        if limit is not None:
             room = limit - (whole - len(tokenize(self.tokenizer, text.text, text.pair)))
             row = self.begun(tokenize(self.tokenizer, text.text, text.pair, limit=room))
             self.notes[f"the text was cut to {len(row)} of {whole} tokens"] = None
@@ -101,15 +100,31 @@ class Writer:
                 f"{text.where or 'one of the texts'} has no target, but others have",
                 "give every text a target, or none",
             )
-        limit = token_limit(self.loaded)
         row = target_row(self.loaded, self.tokenizer, text.target)
-        if limit is not None and len(row) > limit:
-            whole = len(row)
-            if not self.truncate:
-                raise too_long(self.loaded, whole, limit, "target", text.where)
+        whole = len(row)
+        limit = self.room(whole, "decoder", "target", text.where)
+        if limit is not None:
             row = target_row(self.loaded, self.tokenizer, text.target, limit)
             self.notes[f"the target was cut to {len(row)} of {whole} tokens"] = None
         return row
+
+    def room(self, length: int, side: Side, what: str, where: str) -> int | None:
+        """The tokens that so long an input is to be cut to; None where it stays as it is.
+
+        Raises InputError when it must be cut and may not be. What the model can read, but was not
+        trained on, is noted.
+        """
+        limits = limits_of(self.loaded, side)
+        if limits.cut is None or length <= limits.cut:
+            return None
+        if self.truncate:
+            return limits.cut
+        if limits.hard is not None and length > limits.hard:
+            raise too_long(self.loaded, length, limits.hard, what, where)
+        prefix = f"{where}: " if where else ""
+        beyond = f"{self.loaded.facts.name} was made for {limits.trained}"
+        self.notes[f"{prefix}the {what} has {length} tokens: {beyond}"] = None
+        return None
 
 
 def tells_apart(row: Row) -> bool:

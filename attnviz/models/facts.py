@@ -17,6 +17,9 @@ LAYERS = ("decoder_layers", "num_decoder_layers", "num_hidden_layers", "num_laye
 KV_HEADS = ("num_key_value_heads", "num_kv_heads", "multi_query_group_num")
 HEADS = ("decoder_attention_heads", "num_attention_heads", "num_heads", "n_head", "n_heads")
 
+# What configs call the tokens that stand for a part of a picture, a video or a sound.
+MEDIA = [f"{what}_token_{how}" for what in ("image", "video", "audio") for how in ("id", "index")]
+
 
 def describe(
     model: PreTrainedModel, source: Source | None = None, commit: str | None = None
@@ -84,3 +87,9 @@ def number(config: Any, names: tuple[str, ...]) -> int:
         if isinstance(value, int) and value > 0:
             return value
     return 0
+
+
+def media_tokens(config: object) -> list[int]:
+    """The ids of the tokens that stand for pictures and sounds in a text."""
+    found = (getattr(config, name, None) for name in MEDIA)
+    return list(dict.fromkeys(one for one in found if isinstance(one, int)))

@@ -88,30 +88,37 @@ def byte_table() -> dict[str, int]:
 
 
 def spelling_of(tokenizer: PreTrainedTokenizerBase) -> Spelling:
-    """How this tokenizer spells: told by its decoder, or by its parts when it is a slow one."""
+    """How this tokenizer spells: told by its decoder and by what it does to a text first, or by its
+    parts when it is a slow one.
+    """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return slow_spelling(tokenizer)
-    parts = list(components(backend.decoder))
+    steps = (backend.decoder, backend.pre_tokenizer, backend.normalizer)
+    parts = [part for step in steps for part in components(step)]
     kinds = {part.get("type") for part in parts}
+    marks = [str(part.get(name)) for part in parts for name in ("pattern", "content")]
     model = backend.model
     return Spelling(
         bytes="ByteLevel" in kinds,
-        spaces="Metaspace" in kinds or any(SPACE_MARK in str(p.get("pattern")) for p in parts),
+        spaces="Metaspace" in kinds or any(SPACE_MARK in mark for mark in marks),
         prefix=getattr(model, "continuing_subword_prefix", None) or "",
         suffix=getattr(model, "end_of_word_suffix", None) or "",
     )
 
 
-def components(decoder: Any) -> Iterable[dict[str, Any]]:
-    """The parts of a decoder of the tokenizers library, as their settings."""
-    if decoder is None:
+def components(step: Any) -> Iterable[dict[str, Any]]:
+    """The parts of a decoder, pre-tokenizer or normalizer of the tokenizers library, as their
+    settings.
+    """
+    if step is None:
         return
-    waiting = [json.loads(decoder.__getstate__())]
+    waiting = [json.loads(step.__getstate__())]
     while waiting:
         part = waiting.pop()
         yield part
-        waiting += part.get("decoders", [])
+        for name in ("decoders", "pretokenizers", "normalizers"):
+            waiting += part.get(name, [])
 
 
 def slow_spelling(tokenizer: PreTrainedTokenizerBase) -> Spelling:

@@ -16,6 +16,7 @@ from attnviz.attention.axis import fitted, joined, slots
 from attnviz.attention.capture import AttentionStack, LayerAttention, ranges
 from attnviz.attention.rows import NORM, Site
 from attnviz.errors import CaptureError
+from attnviz.models.facts import media_tokens
 from attnviz.observe.checks import tolerance
 from attnviz.observe.function_tap import FunctionTap
 from attnviz.observe.interface_tap import interface_tap
@@ -36,16 +37,6 @@ if TYPE_CHECKING:
     from attnviz.observe.walk import Running
 
 Wanted = Callable[[str, int, int], Sequence[int]]
-
-
-# What configs call the tokens that stand for a part of a picture, a video or a sound.
-MEDIA = [f"{what}_token_{how}" for what in ("image", "video", "audio") for how in ("id", "index")]
-
-
-def media_tokens(config: object) -> list[int]:
-    """The ids of the tokens that stand for pictures and sounds in a text."""
-    found = (getattr(config, name, None) for name in MEDIA)
-    return list(dict.fromkeys(one for one in found if isinstance(one, int)))
 
 
 def everything(role: str, layer: int, heads: int) -> Sequence[int]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from attnviz.errors import InputError
 from attnviz.inputs.encode import ModelInputs, encode, encode_batch
 from attnviz.inputs.text import Text
+from attnviz.models.labels import labels as labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -219,3 +220,26 @@ def test_any_unicode_text(loaded: Get, name: str, text: str, pair: str | None) -
     for span, segment, special in zip(axis.spans, axis.segments, axis.special, strict=True):
         whole = (inputs.text, inputs.pair or "")[segment]
         assert span is None or (not special and 0 <= span[0] < span[1] <= len(whole))
+
+
+@pytest.mark.parametrize("steps", ["decoder", "pre-tokenizer", "normalizer"])
+def test_byte_level_characters_are_read_by_whatever_step_tells(steps: str) -> None:
+    """Some tokenizers have no decoder: their vocabulary is made of bytes all the same."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    text = "你好 naïve ♥"
+    backend = Tokenizer(models.BPE())
+    if steps == "normalizer":
+        backend.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.ByteLevel()])
+    else:
+        level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(), level])
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    backend.train_from_iterator([text] * 20, trainer)
+    backend.decoder = decoders.ByteLevel() if steps == "decoder" else None
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)
+    found = labels_of(tokenizer, tokenizer(text)["input_ids"])
+    assert "".join(found).replace(" ", "") == text.replace(" ", "")

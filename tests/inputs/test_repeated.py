@@ -9,6 +9,7 @@ import pytest
 
 from attnviz.errors import InputError
 from attnviz.inputs import repeated
+from attnviz.inputs.limits import Limits
 from attnviz.inputs.repeated import COPIES, EDGE, TOKENS, ordinary_ids, repeated_tokens
 
 if TYPE_CHECKING:
@@ -57,10 +58,10 @@ def test_models_that_cannot_take_it(loaded: Get, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(InputError, match="llama has no tokenizer"):
         repeated_tokens(replace(model, tokenizer=None), 0)
     with monkeypatch.context() as patch:
-        patch.setattr(repeated, "token_limit", lambda _: 16)
+        patch.setattr(repeated, "limits_of", lambda _: Limits(16, None))
         with pytest.raises(InputError, match="llama takes 16 tokens: a probe needs 17"):
             repeated_tokens(model, 0)
-        patch.setattr(repeated, "token_limit", lambda _: 17)
+        patch.setattr(repeated, "limits_of", lambda _: Limits(None, 17))
         assert len(repeated_tokens(model, 0).source) == 17
     monkeypatch.setattr(repeated, "EDGE", 0.48)
     with pytest.raises(InputError, match=r"has \d+ ordinary tokens: a probe draws 25"):

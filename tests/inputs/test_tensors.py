@@ -76,3 +76,51 @@ def test_masks_of_other_shapes_tell_no_padding(loaded: Get) -> None:
 def test_refused(loaded: Get, tensors: dict[str, torch.Tensor], message: str) -> None:
     with pytest.raises(InputError, match=message):
         from_tensors(loaded("bert").model, tensors)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("attention_mask", (2, 3)),
+        ("attention_mask", (2, 5)),
+        ("attention_mask", (1, 4)),
+        ("attention_mask", (4,)),
+        ("attention_mask", (4, 2)),
+        ("attention_mask", (2, 4, 3)),
+        ("attention_mask", (3, 1, 4, 4)),
+        ("attention_mask", (2, 1, 3, 4)),
+        ("attention_mask", (2, 1, 1, 4, 4)),
+        ("decoder_attention_mask", (2, 4)),
+        ("decoder_attention_mask", (1, 3)),
+    ],
+)
+def test_a_mask_that_does_not_fit_is_refused(
+    loaded: Get, name: str, shape: tuple[int, ...]
+) -> None:
+    tensors = {
+        "input_ids": torch.full((2, 4), 5),
+        "decoder_input_ids": torch.full((2, 3), 5),
+        name: torch.ones(shape),
+    }
+    ids = "decoder_input_ids (2, 3)" if name.startswith("decoder") else "input_ids (2, 4)"
+    with pytest.raises(InputError) as error:
+        from_tensors(loaded("t5").model, tensors)
+    assert error.value.message == f"{name} has shape {shape}, {ids}"
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 4, 4), (2, 1, 4), (2, 1, 4, 4), (1, 1, 4, 4)])
+def test_masks_of_queries_and_keys_are_the_models_to_judge(
+    loaded: Get, shape: tuple[int, ...]
+) -> None:
+    tensors = {"input_ids": torch.full((2, 4), 5), "attention_mask": torch.ones(shape)}
+    assert len(from_tensors(loaded("bert").model, tensors).sources) == 2
+
+
+def test_a_cache_has_more_keys_than_there_are_tokens(loaded: Get) -> None:
+    model = loaded("gpt2").model
+    with torch.no_grad():
+        cache = model(torch.tensor([[5, 6, 7]])).past_key_values
+    given = {"input_ids": torch.tensor([[8, 9]]), "past_key_values": cache}
+    assert from_tensors(model, given | {"attention_mask": torch.ones(1, 5)}).source.real == 2
+    with pytest.raises(InputError, match="shape"):
+        from_tensors(model, given | {"attention_mask": torch.ones(1, 1)})
