@@ -58,6 +58,14 @@ def compare(
             help="Another model on the same text.", rich_help_panel=OTHER, metavar="MODEL"
         ),
     ] = None,
+    with_adapter: Annotated[
+        str | None,
+        typer.Option(
+            help="The model with another adapter, or none.",
+            rich_help_panel=OTHER,
+            metavar="ADAPTER",
+        ),
+    ] = None,
     with_revision: Annotated[
         str | None,
         typer.Option(help="Another revision of the model.", rich_help_panel=OTHER, metavar="REV"),
@@ -96,6 +104,7 @@ def compare(
     dpi: o.Dpi = 200,
     theme: o.ThemeName = "light",
     quiet: o.Quiet = False,
+    adapter: o.Adapter = None,
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -137,10 +146,18 @@ def compare(
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not distances", "attnviz export")
     request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+        model,
+        device,
+        dtype,
+        revision,
+        trust_remote_code,
+        offline,
+        device_map,
+        quantize,
+        adapter,
     )
-    others = {"--with": with_, "--with-model": with_model, "--with-revision": with_revision,
-              "--with-dtype": with_dtype}  # fmt: skip
+    others = {"--with": with_, "--with-model": with_model, "--with-adapter": with_adapter,
+              "--with-revision": with_revision, "--with-dtype": with_dtype}  # fmt: skip
     given = [name for name, value in others.items() if value is not None]
     if "--with" in given and len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other", "compare one thing at a time")
@@ -159,6 +176,7 @@ def compare(
     changed = replace(
         request,
         name=with_model or model,
+        adapter=with_adapter or (None if with_model else adapter),
         revision=with_revision or (None if with_model else revision),
         dtype=with_dtype or dtype,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import pickle
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from attnviz.errors import ModelError
+from attnviz.errors import AttnvizError, ModelError
 from attnviz.models.hub import not_cached, page
 
 if TYPE_CHECKING:
@@ -15,9 +16,39 @@ if TYPE_CHECKING:
 
     from attnviz.models.source import Source
 
+# What is said of tensors that are not of the size that a config asks for.
+UNFIT = (
+    "size mismatch",
+    "mismatched sizes",
+    "ignore_mismatched_sizes",
+    "Storage size calculation overflowed",
+)
+# The hint for an error that nobody foresaw.
+REST = "ATTNVIZ_DEBUG=1 shows where it was raised"
+
 
 class MissingError(ModelError):
-    """A file of a model is not here: fetching it from the Hub could help."""
+    """A file of a repository is not here: fetching it from the Hub could help."""
+
+    def __init__(self, message: str, hint: str, repo: str) -> None:
+        super().__init__(message, hint)
+        self.repo = repo
+
+
+@contextmanager
+def told(
+    source: Source,
+    revision: str | None = None,
+    offline: bool = False,
+    quantize: str | None = None,
+) -> Iterator[None]:
+    """Whatever loading from this source raises inside comes out as one clear ModelError."""
+    try:
+        yield
+    except AttnvizError:
+        raise
+    except Exception as error:
+        raise translate(error, source, revision, offline, quantize) from error
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -31,15 +62,20 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def translate(
-    error: Exception, source: Source, revision: str | None = None, offline: bool = False
-) -> ModelError | None:
-    """The ModelError that says it plainly; None for an error that nobody foresaw."""
+    error: Exception,
+    source: Source,
+    revision: str | None = None,
+    offline: bool = False,
+    quantize: str | None = None,
+) -> ModelError:
+    """The ModelError that says it plainly; for an error that nobody foresaw, its first line."""
     errors = list(chain(error))
     return (
         from_hub(errors, source, revision, offline)
         or from_memory(errors, source)
         or from_files(errors, source)
-        or from_code(errors, source)
+        or from_code(errors, source, quantize)
+        or ModelError(f"{source.name} cannot be loaded: {cause(error)}", REST)
     )
 
 
@@ -72,7 +108,7 @@ def from_hub(
     if any_of(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled):
         why = "nothing is fetched while offline" if offline else "the Hub cannot be reached"
         plain = not_cached(name, why)
-        return MissingError(plain.message, plain.hint)
+        return MissingError(plain.message, plain.hint, name)
     if any_of(hub.HFValidationError):
         return ModelError(f"{name!r} is not a Hub id", "a Hub id looks like gpt2 or org/name")
     if any_of(hub.HfHubHTTPError, ConnectionError, TimeoutError):
@@ -109,9 +145,9 @@ def from_files(errors: list[BaseException], source: Source) -> ModelError | None
         return ModelError(f"the weights of {name} are damaged: {first_line(errors[-1])}", again)
     if "no file named" in text or "does not appear to have" in text:
         if "model.safetensors" in text or "pytorch_model.bin" in text:
-            return MissingError(f"{name} holds no weights for PyTorch", again)
-        return MissingError(f"a file of {name} is missing: {first_line(errors[0])}", again)
-    if "size mismatch" in text or "mismatched sizes" in text or "ignore_mismatched_sizes" in text:
+            return lacking(source, f"{name} holds no weights for PyTorch")
+        return lacking(source, f"a file of {name} is missing: {first_line(errors[0])}")
+    if any(sign in text for sign in UNFIT):
         return ModelError(f"the weights of {name} do not fit its config.json", again)
     if "is not a valid JSON file" in text or any(
         isinstance(one, json.JSONDecodeError) for one in errors
@@ -122,7 +158,17 @@ def from_files(errors: list[BaseException], source: Source) -> ModelError | None
     return None
 
 
-def from_code(errors: list[BaseException], source: Source) -> ModelError | None:
+def lacking(source: Source, message: str) -> ModelError:
+    """The error for a file that is not there, which may be fetched where the source is the Hub."""
+    again = "copy or download the model again"
+    if source.kind == "hub":
+        return MissingError(message, again, source.path_or_id)
+    return ModelError(message, again)
+
+
+def from_code(
+    errors: list[BaseException], source: Source, quantize: str | None
+) -> ModelError | None:
     """Errors of models and tokenizers that this installation cannot build."""
     name = source.name
     text = " ".join(str(one) for one in errors)
@@ -146,13 +192,29 @@ def from_code(errors: list[BaseException], source: Source) -> ModelError | None:
             return ModelError(
                 f"the tokenizer of {name} needs the package {package}", f"pip install {package}"
             )
-    if re.search("bitsandbytes|quantiz", text, re.IGNORECASE):
+    quantized = re.search("bitsandbytes|quantiz", text, re.IGNORECASE)
+    if quantized and quantize is not None:
         return ModelError(
             f"{name} cannot be quantized here: {first_line(errors[0])}", "leave --quantize out"
         )
     if missing := next((one for one in errors if isinstance(one, ImportError)), None):
-        return ModelError(f"{name} needs a package: {first_line(missing)}", "install it")
+        found = re.search(r"pip3? install [^`\n.;,)(]*[^`\n.;,)(\s]", text)
+        return ModelError(
+            f"{name} needs a package: {first_line(missing)}",
+            found[0] if found else "install it",
+        )
+    if quantized:
+        return ModelError(
+            f"the quantized weights of {name} cannot be read here: {first_line(errors[0])}",
+            "another machine may, or a checkpoint of it that is not quantized",
+        )
     return None
+
+
+def cause(error: BaseException) -> str:
+    """The type and the first line of an error."""
+    kind, text = type(error).__name__, first_line(error)
+    return kind if text == kind else f"{kind}: {text}"
 
 
 def first_line(error: BaseException) -> str:
