@@ -11,6 +11,7 @@ from attnviz.inputs.batch import batch_tensors, pad_axis, require_ends
 from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.inputs.writer import Writer
+from attnviz.models.reads import require_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,6 +92,7 @@ def encode_batch(
     for a text that is empty, longer than the model takes (unless `truncate`), or of a form that
     this model does not read.
     """
+    require_text(loaded)
     tokenizer = loaded.tokenizer
     if tokenizer is None:
         raise InputError(

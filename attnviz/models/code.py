@@ -20,5 +20,5 @@ def own_code(model: Any) -> list[str]:
         told = (getattr(model, "init_kwargs", None) or {}).get("auto_map")
     values = told.values() if isinstance(told, dict) else [told]
     paths = [one for value in values for one in (value if isinstance(value, list) else [value])]
-    files = [f"{path.rpartition('.')[0]}.py" for path in paths if isinstance(path, str)]
-    return list(dict.fromkeys(files))
+    files = [path.rpartition(".")[0] for path in paths if isinstance(path, str)]
+    return [f"{file}.py" for file in dict.fromkeys(files) if file]

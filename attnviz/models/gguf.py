@@ -13,7 +13,7 @@ from attnviz.models.adapter import fetched
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel
 
     from attnviz.models.source import Source
 
@@ -60,6 +60,11 @@ def require_gguf(source: Source) -> None:
             f"{source.name} is a GGUF file: reading it needs the package {' and '.join(missing)}",
             "pip install 'attnviz[gguf]'",
         )
+
+
+def language_model(config: PreTrainedConfig) -> str:
+    """The end of the class name of a model in a GGUF file, which does not tell its head."""
+    return "ForConditionalGeneration" if config.is_encoder_decoder else "ForCausalLM"
 
 
 def file_notes(model: PreTrainedModel, source: Source) -> list[str]:

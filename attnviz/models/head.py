@@ -25,6 +25,8 @@ FAMILIES = {
 def architecture_of(config: PreTrainedConfig) -> str:
     """The class that the checkpoint was saved from; empty when its config names none."""
     names = getattr(config, "architectures", None) or ()
+    if isinstance(names, str):
+        return names
     return str(names[0]) if names else ""
 
 

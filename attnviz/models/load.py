@@ -28,10 +28,10 @@ from attnviz.models.adapter import (
 )
 from attnviz.models.code import is_remote, own_code
 from attnviz.models.facts import describe
-from attnviz.models.gguf import file_notes, require_gguf, whole
+from attnviz.models.gguf import file_notes, language_model, require_gguf, whole
 from attnviz.models.head import architecture_for, architecture_of, model_class
 from attnviz.models.loaded import LoadedModel as LoadedModel
-from attnviz.models.placement import DeviceMap, Placement, place
+from attnviz.models.placement import DeviceMap, Placement, is_quantized, place
 from attnviz.models.quiet import quiet
 from attnviz.models.resolve import resolve
 from attnviz.models.sane import require_counts, require_size
@@ -146,10 +146,10 @@ def attempt(request: Request, progress: Progress | None) -> LoadedModel:
         return read(request)
 
 
-def telling(request: Request) -> AbstractContextManager[None]:
+def telling(request: Request, part: str = "") -> AbstractContextManager[None]:
     """Inside it, whatever is raised says what is wrong with the source of the request."""
     bits = request.placement.quantize
-    return told(request.source, request.revision, request.local_only, bits)
+    return told(request.source, request.revision, request.local_only, bits, part)
 
 
 def read(request: Request) -> LoadedModel:
@@ -195,12 +195,16 @@ def read_model(request: Request, adapter: Adapter | None) -> LoadedModel:
     require_counts(request.source, request.options)
     config = AutoConfig.from_pretrained(where, **request.options)
     brought = adapter.weights() if adapter is not None else {}
-    wanted = architecture_of(config)
+    named = wanted = architecture_of(config)
+    if request.source.file:
+        wanted = language_model(config)
     if adapter is not None:
         wanted = architecture_for(adapter.head, wanted)
         shape_config(config, adapter, brought)
-    tokenizer = read_tokenizer(request, adapter, config)
+    with telling(request, "the tokenizer of "):
+        tokenizer = read_tokenizer(request, adapter, config)
     cls = model_class(config, wanted, trust_remote_code=request.trust_remote_code)
+    quantized = getattr(config, "quantization_config", None)
     read_it = with_weights if request.weights else outlined
     model, untrained, unused = read_it(cls, config, request)
     if request.weights and adapter is not None:
@@ -209,8 +213,9 @@ def read_model(request: Request, adapter: Adapter | None) -> LoadedModel:
     notes = [
         *adapter_notes(model, None if adapter is None else adapter.source.display),
         *file_notes(model, request.source),
+        *quantization_notes(model, quantized, request),
         *code_notes(model, tokenizer, request.source),
-        *head_notes(model, "" if adapter is not None else wanted),
+        *head_notes(model, named if wanted == named else ""),
         *untrained_notes(untrained),
         *unused_notes(model, unused),
     ]
@@ -310,31 +315,48 @@ def wrap(
     return replace(found, facts=replace(found.facts, name=name), notes=notes)
 
 
+def quantization_notes(model: PreTrainedModel, told: Any, request: Request) -> list[str]:
+    """A note when the weights are quantized in the checkpoint, and not in the model.
+
+    Raises ModelError when transformers passed over how they are.
+    """
+    if told is None or is_quantized(model) or not request.weights:
+        return []
+    how = told.get("quant_method") if isinstance(told, dict) else told.quant_method.value
+    if getattr(model.config, "quantization_config", None) is not None:
+        raise ModelError(
+            f"the weights of {request.source.name} are quantized in a way that this transformers "
+            f"does not know: {how}",
+            "upgrade transformers, or use a checkpoint that is not quantized",
+        )
+    dtype = str(model.dtype).removeprefix("torch.")
+    return [f"its {how} weights are dequantized to {dtype} here"]
+
+
 def head_notes(model: PreTrainedModel, wanted: str) -> list[str]:
     """A note when the class that the checkpoint names is not the one that was loaded."""
     got = type(model).__name__
-    if not wanted or wanted == got:
+    if not wanted or wanted == got or is_remote(model):
         return []
-    if is_remote(model):
-        return [f"{wanted} is not what its own code offers: loaded as {got}"]
     return [f"{wanted} is not a class of transformers for this config: loaded as {got}"]
 
 
 def code_notes(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, source: Source
 ) -> list[str]:
-    """A note when the repository brings code of its own that was not run."""
-    idle = []
-    for name, one in (("model", model), ("tokenizer", tokenizer)):
-        files = own_code(one)
-        if files and not is_remote(one):
-            idle.append(f"{name} ({', '.join(files)})")
-    if not idle:
-        return []
-    return [
-        f"the code that {source.display} brings for its {' and '.join(idle)} is not trusted and "
-        f"was not run: loaded as {type(model).__name__} of transformers (--trust-remote-code)"
-    ]
+    """Whether the code that a repository brings was run."""
+    notes = []
+    for part, one in (("model", model), ("tokenizer", tokenizer)):
+        files, got = ", ".join(own_code(one)), type(one).__name__
+        brings = f"{source.display} brings code for its {part} ({files})"
+        if files and is_remote(one):
+            notes.append(f"{brings}: {got} of it was run")
+        elif files:
+            notes.append(
+                f"{brings}, which was not run: loaded as {got} of transformers "
+                "(--trust-remote-code runs it)"
+            )
+    return notes
 
 
 def untrained_notes(untrained: tuple[str, ...]) -> list[str]:

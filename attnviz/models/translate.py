@@ -41,14 +41,21 @@ def told(
     revision: str | None = None,
     offline: bool = False,
     quantize: str | None = None,
+    part: str = "",
 ) -> Iterator[None]:
-    """Whatever loading from this source raises inside comes out as one clear ModelError."""
+    """Whatever loading from this source raises inside comes out as one clear ModelError.
+
+    `part` is what is loaded of it: "the tokenizer of ".
+    """
     try:
         yield
     except AttnvizError:
         raise
     except Exception as error:
-        raise translate(error, source, revision, offline, quantize) from error
+        found = translate(error, source, revision, offline, quantize)
+        if found is None:
+            found = ModelError(f"{part}{source.name} cannot be loaded: {cause(error)}", REST)
+        raise found from error
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -67,15 +74,14 @@ def translate(
     revision: str | None = None,
     offline: bool = False,
     quantize: str | None = None,
-) -> ModelError:
-    """The ModelError that says it plainly; for an error that nobody foresaw, its first line."""
+) -> ModelError | None:
+    """The ModelError that says it plainly; None for an error that nobody foresaw."""
     errors = list(chain(error))
     return (
         from_hub(errors, source, revision, offline)
         or from_memory(errors, source)
         or from_files(errors, source)
         or from_code(errors, source, quantize)
-        or ModelError(f"{source.name} cannot be loaded: {cause(error)}", REST)
     )
 
 
@@ -153,6 +159,8 @@ def from_files(errors: list[BaseException], source: Source) -> ModelError | None
         isinstance(one, json.JSONDecodeError) for one in errors
     ):
         return ModelError(f"a JSON file of {name} is damaged: {first_line(errors[0])}", again)
+    if gone := next((one for one in errors if isinstance(one, FileNotFoundError)), None):
+        return lacking(source, f"a file of {name} is missing: {first_line(gone)}")
     if denied := next((one for one in errors if isinstance(one, PermissionError)), None):
         return ModelError(f"{denied.filename or name} may not be read", "check its permissions")
     return None
@@ -172,6 +180,16 @@ def from_code(
     """Errors of models and tokenizers that this installation cannot build."""
     name = source.name
     text = " ".join(str(one) for one in errors)
+    if found := re.search(
+        r"GGUF model with architecture (\S+)|Unknown gguf model_type: (\S+)", text
+    ):
+        from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES as KNOWN
+
+        return ModelError(
+            f"{name} is of an architecture that transformers does not read from GGUF: "
+            f"{found[1] or found[2]}",
+            "it reads " + ", ".join(sorted(one for one in KNOWN if one != "general")),
+        )
     if "trust_remote_code" in text:
         return ModelError(
             f"{name} brings its own code",
@@ -197,18 +215,32 @@ def from_code(
         return ModelError(
             f"{name} cannot be quantized here: {first_line(errors[0])}", "leave --quantize out"
         )
-    if missing := next((one for one in errors if isinstance(one, ImportError)), None):
-        found = re.search(r"pip3? install [^`\n.;,)(]*[^`\n.;,)(\s]", text)
-        return ModelError(
-            f"{name} needs a package: {first_line(missing)}",
-            found[0] if found else "install it",
-        )
+    what = f"the quantized weights of {name}" if quantized else name
+    needed = next((one for one in errors if isinstance(one, ImportError)), None)
+    if needed is not None and not re.search("requires? a GPU", text):
+        need = "need" if quantized else "needs"
+        return ModelError(f"{what} {need} a package: {first_line(needed)}", installs(needed, text))
     if quantized:
         return ModelError(
-            f"the quantized weights of {name} cannot be read here: {first_line(errors[0])}",
+            f"{what} cannot be read here: {first_line(errors[0])}",
             "another machine may, or a checkpoint of it that is not quantized",
         )
     return None
+
+
+def installs(error: ImportError, text: str) -> str:
+    """The command that installs what an error and its text say is missing."""
+    told = re.search(r"pip3? install (?:-\S+ )*'?([A-Za-z][^\s`'\")]*)", text)
+    package = told[1].rstrip(".,;:") if told else error.name
+    if not package:
+        return "install it"
+    own = {"bitsandbytes": "quantize", "accelerate": "big", "gguf": "gguf", "peft": "peft"}
+    extra = own.get(re.split(r"[\[<>=]", package)[0])
+    if extra is not None:
+        package = f"attnviz[{extra}]"
+    return (
+        f"pip install '{package}'" if re.search(r"[\[<>=]", package) else f"pip install {package}"
+    )
 
 
 def cause(error: BaseException) -> str:
@@ -218,7 +250,7 @@ def cause(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, cut to a readable length."""
-    lines = str(error).strip().splitlines()
-    text = lines[0].strip() if lines else type(error).__name__
+    """The first line of an error's text that says something, cut to a readable length."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[: 1 + lines[0].endswith(":")]) if lines else type(error).__name__
     return text if len(text) <= 160 else text[:159] + "…"

@@ -10,6 +10,7 @@ import torch
 
 from attnviz.errors import AttnvizError, CaptureError, ModelError
 from attnviz.models.placement import is_quantized
+from attnviz.models.reads import besides_text
 from attnviz.models.translate import REST, cause
 from attnviz.observe.engine import Recorder
 
@@ -59,7 +60,8 @@ def explanation(
             f"{how} cannot run {name} on {device}: {cause(error)}",
             "try another --device or other weights: --quantize 8bit, 4bit, or without",
         )
-    return ModelError(f"running {name} failed: {cause(error)}", REST)
+    more = besides_text(loaded, inputs.tensors)
+    return ModelError(f"running {name} failed: {cause(error)}", f"{more}; {REST}" if more else REST)
 
 
 def _is_memory(error: Exception) -> bool:
