@@ -12,6 +12,7 @@ from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.inputs.writer import Writer
 from attnviz.models.reads import require_text
+from attnviz.models.translate import naming_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +79,7 @@ def encode(
     return encode_batch(loaded, [Text(text, pair, target)], bos=bos, truncate=truncate)
 
 
+@naming_tokenizer
 def encode_batch(
     loaded: LoadedModel,
     texts: Sequence[Text],

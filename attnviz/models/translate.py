@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import traceback
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from attnviz.errors import AttnvizError, ModelError
 from attnviz.models.hub import not_cached, page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from attnviz.models.source import Source
 
+Taken = ParamSpec("Taken")
+Given = TypeVar("Given")
 # What is said of tensors that are not of the size that a config asks for.
 UNFIT = (
     "size mismatch",
@@ -56,6 +60,27 @@ def told(
         if found is None:
             found = ModelError(f"{part}{source.name} cannot be loaded: {cause(error)}", REST)
         raise found from error
+
+
+def naming_tokenizer(read: Callable[Taken, Given]) -> Callable[Taken, Given]:
+    """The function, whose first argument is a loaded model; what its tokenizer raises in there
+    comes out as a ModelError.
+    """
+
+    @wraps(read)
+    def told_of(*args: Taken.args, **kwargs: Taken.kwargs) -> Given:
+        try:
+            return read(*args, **kwargs)
+        except AttnvizError:
+            raise
+        except Exception as error:
+            *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+            if innermost.f_globals.get("__name__", "").startswith("attnviz."):
+                raise  # our own fault
+            name = args[0].facts.name  # type: ignore[attr-defined]
+            raise ModelError(f"the tokenizer of {name} failed: {cause(error)}", REST) from error
+
+    return told_of
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
