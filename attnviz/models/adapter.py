@@ -16,7 +16,7 @@ from attnviz.errors import ModelError
 from attnviz.models.resolve import local_source, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from torch import Tensor, nn
     from transformers import PreTrainedConfig, PreTrainedModel
@@ -271,15 +271,38 @@ def adapter_notes(model: nn.Module, called: str | None = None) -> list[str]:
 
 def acts(model: nn.Module) -> dict[str, bool]:
     """Whether each adapter in the model's layers acts, merged into its weights or beside them."""
-    peft = sys.modules.get("peft")
-    if peft is None:
-        return {}
     found: dict[str, bool] = {}
-    for module in model.modules():
-        if isinstance(module, peft.tuners.tuners_utils.BaseTunerLayer):
-            on = set(module.merged_adapters)
-            if not module.disable_adapters:
-                on |= set(module.active_adapters)
-            for name in getattr(model, "peft_config", {}):
-                found[name] = found.get(name, False) or name in on
+    for _, module in adapted_layers(model):
+        merged = list(getattr(module, "merged_adapters", ()))
+        on = [] if module.disable_adapters else merged or module.active_adapters
+        for name in getattr(model, "peft_config", {}):
+            found[name] = found.get(name, False) or name in on
     return found
+
+
+def adapted_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    """The path and module of every layer that an adapter changes or replaces."""
+    if (peft := sys.modules.get("peft")) is not None:
+        kinds = (peft.tuners.tuners_utils.BaseTunerLayer, peft.utils.ModulesToSaveWrapper)
+        for name, module in model.named_modules():
+            if isinstance(module, kinds):
+                yield name, module
+
+
+def added_weight(layer: Any) -> Tensor | float | None:
+    """What the active adapters of a layer add to the weight of its base, of the same shape.
+
+    None where they do more than add to it, or that is not known.
+    """
+    peft = sys.modules.get("peft")
+    if peft is None or not isinstance(layer, peft.tuners.lora.LoraLayer):
+        return None
+    if layer.disable_adapters:
+        return None if layer.merged else 0.0  # it is taken out again when the layer is called
+    if layer.merged:
+        return 0.0
+    active = [name for name in layer.active_adapters if name in layer.lora_A]
+    if any(name in getattr(layer, "lora_variant", {}) for name in active):
+        return None
+    added: Tensor | float = sum(layer.get_delta_weight(name) for name in active)
+    return added

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import attnviz
+from attnviz.check import check_model
 from attnviz.errors import ModelError
 from attnviz.models import adapter as adapters
 from attnviz.models.load import load
@@ -65,6 +66,22 @@ def test_an_active_adapter_attends_as_the_merged_model(models: Path, name: str) 
     [note] = found.notes
     assert note.startswith(f"adapter {'both' if name == 'both' else 'lora'} applied: LoRA r=4 of ")
     assert found.model.name == ("both + LoRA" if name == "both" else "base + lora")
+
+
+@pytest.mark.parametrize("dora", [False, True])
+def test_scores_and_checks_of_an_active_adapter(models: Path, tmp_path: Path, dora: bool) -> None:
+    lora(models / "base", use_dora=dora).save_pretrained(tmp_path / "lora")
+    shutil.copytree(models / "base", tmp_path / "merged")
+    lora(models / "base", use_dora=dora).merge_and_unload().save_pretrained(tmp_path / "merged")
+    loaded = load(str(tmp_path / "lora"))
+    found, merged = seen(loaded).scores["self"], seen(load(str(tmp_path / "merged"))).scores["self"]
+    for name, values in merged.items():
+        if dora and name == "norm":
+            assert np.isnan(found[name]).all()
+        else:
+            np.testing.assert_allclose(found[name], values, atol=1e-5, err_msg=name)
+    assert not np.isnan(merged["norm"]).any()
+    assert [one.name for one in check_model(loaded, TEXT) if one.ok is not True] == []
 
 
 @pytest.mark.parametrize("name", ["lora", "both"])
