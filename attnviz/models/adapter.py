@@ -123,6 +123,11 @@ def read_adapter(source: Source, config: Path, options: Mapping[str, Any]) -> Ad
         )
     import peft
 
+    if "peft_type" not in json.loads(config.read_text(encoding="utf-8")):
+        raise ModelError(
+            f"the {CONFIG} of {source.name} is not one of peft: it names no peft_type",
+            f"see the base model: --adapter {ALONE}",
+        )
     found = peft.PeftConfig.from_pretrained(str(config.parent))
     require_layers(found, source.name)
     if all(fetched(source, name, options) is None for name in WEIGHTS):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -26,12 +25,19 @@ from attnviz.models.adapter import (
     shape_config,
     unwrapped,
 )
-from attnviz.models.code import is_remote, own_code
 from attnviz.models.facts import describe
 from attnviz.models.gguf import file_notes, language_model, require_gguf, whole
 from attnviz.models.head import architecture_for, architecture_of, model_class
 from attnviz.models.loaded import LoadedModel as LoadedModel
-from attnviz.models.placement import DeviceMap, Placement, is_quantized, place
+from attnviz.models.notes import (
+    code_notes,
+    head_notes,
+    quantization_notes,
+    tokenizer_notes,
+    untrained_notes,
+    unused_notes,
+)
+from attnviz.models.placement import DeviceMap, Placement, place
 from attnviz.models.quiet import quiet
 from attnviz.models.resolve import resolve
 from attnviz.models.sane import require_counts, require_size
@@ -48,7 +54,6 @@ if TYPE_CHECKING:
 
 # Called with what is about to be done: "download gpt2", "load gpt2".
 Progress = Callable[[str], None]
-NUMBER = re.compile(r"\d+")
 # A folder that no model has, in which transformers looks for an adapter in vain.
 NO_FOLDER = ".attnviz-applies-adapters"
 
@@ -213,14 +218,13 @@ def read_model(request: Request, adapter: Adapter | None) -> LoadedModel:
     notes = [
         *adapter_notes(model, None if adapter is None else adapter.source.display),
         *file_notes(model, request.source),
-        *quantization_notes(model, quantized, request),
+        *(quantization_notes(model, quantized, request.source) if request.weights else ()),
         *code_notes(model, tokenizer, request.source),
         *head_notes(model, named if wanted == named else ""),
         *untrained_notes(untrained),
         *unused_notes(model, unused),
+        *tokenizer_notes(tokenizer, request.source),
     ]
-    if tokenizer is None:
-        notes.append(f"{request.source.display} has no tokenizer: it takes tensors only")
     facts = describe(model, request.source, request.commit)
     if adapter is not None:
         own = adapter.source == request.source
@@ -313,71 +317,3 @@ def wrap(
     name = " + ".join((found.facts.name, *active_adapters(model)))
     notes = (*adapter_notes(model), *found.notes)
     return replace(found, facts=replace(found.facts, name=name), notes=notes)
-
-
-def quantization_notes(model: PreTrainedModel, told: Any, request: Request) -> list[str]:
-    """A note when the weights are quantized in the checkpoint, and not in the model.
-
-    Raises ModelError when transformers passed over how they are.
-    """
-    if told is None or is_quantized(model) or not request.weights:
-        return []
-    how = told.get("quant_method") if isinstance(told, dict) else told.quant_method.value
-    if getattr(model.config, "quantization_config", None) is not None:
-        raise ModelError(
-            f"the weights of {request.source.name} are quantized in a way that this transformers "
-            f"does not know: {how}",
-            "upgrade transformers, or use a checkpoint that is not quantized",
-        )
-    dtype = str(model.dtype).removeprefix("torch.")
-    return [f"its {how} weights are dequantized to {dtype} here"]
-
-
-def head_notes(model: PreTrainedModel, wanted: str) -> list[str]:
-    """A note when the class that the checkpoint names is not the one that was loaded."""
-    got = type(model).__name__
-    if not wanted or wanted == got or is_remote(model):
-        return []
-    return [f"{wanted} is not a class of transformers for this config: loaded as {got}"]
-
-
-def code_notes(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase | None, source: Source
-) -> list[str]:
-    """Whether the code that a repository brings was run."""
-    notes = []
-    for part, one in (("model", model), ("tokenizer", tokenizer)):
-        files, got = ", ".join(own_code(one)), type(one).__name__
-        brings = f"{source.display} brings code for its {part} ({files})"
-        if files and is_remote(one):
-            notes.append(f"{brings}: {got} of it was run")
-        elif files:
-            notes.append(
-                f"{brings}, which was not run: loaded as {got} of transformers "
-                "(--trust-remote-code runs it)"
-            )
-    return notes
-
-
-def untrained_notes(untrained: tuple[str, ...]) -> list[str]:
-    """A note when weights were set at random because the checkpoint does not hold them."""
-    if not untrained:
-        return []
-    shown = ", ".join(untrained[:3]) + (", …" if len(untrained) > 3 else "")
-    plural = "weight is" if len(untrained) == 1 else "weights are"
-    return [f"{len(untrained)} {plural} not in the checkpoint and set at random: {shown}"]
-
-
-def unused_notes(model: PreTrainedModel, unused: tuple[str, ...]) -> list[str]:
-    """A note when the checkpoint holds more layers than its config tells of.
-
-    Other weights without a place belong to another task head.
-    """
-    known = {NUMBER.sub("*", name) for name in model.state_dict()}
-    beyond = [name for name in unused if NUMBER.sub("*", name) in known]
-    if not beyond:
-        return []
-    return [
-        f"{len(beyond)} weights of the checkpoint are of layers that its config.json does not "
-        f"have, and not used: {beyond[0]}{', …' if len(beyond) > 1 else ''}"
-    ]

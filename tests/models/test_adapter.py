@@ -226,6 +226,7 @@ def test_without_peft_an_adapter_is_refused(models: Path, monkeypatch: pytest.Mo
         ("deeper", "does not fit the model: .* weights have no place, such as transformer.h.1"),
         ("prompt", r"\(PROMPT_TUNING\) puts virtual tokens before the text"),
         ("unnamed", "does not say which base model it is for"),
+        ("foreign", "is not one of peft"),
         ("gone", "the base model of the adapter .*nowhere does not exist"),
         ("empty", "holds no weights"),
         ("cut", "are damaged"),
@@ -249,6 +250,8 @@ def test_refused_adapters(
     elif damage == "unnamed":
         say(path, base_model_name_or_path=None)
         base, adapter = adapter, ""
+    elif damage == "foreign":
+        (path / "adapter_config.json").write_text('{"model_class": "GPT2LMHeadModel"}')
     elif damage == "gone":
         say(path, base_model_name_or_path="/nowhere")
         base, adapter = adapter, ""
