@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +14,7 @@ from attnviz.errors import ModelError
 from attnviz.models.adapter import fetched
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from transformers import PreTrainedConfig, PreTrainedModel
 
@@ -60,6 +63,21 @@ def require_gguf(source: Source) -> None:
             f"{source.name} is a GGUF file: reading it needs the package {' and '.join(missing)}",
             "pip install 'attnviz[gguf]'",
         )
+
+
+@contextmanager
+def silently(source: Source) -> Iterator[None]:
+    """Reading a GGUF file draws no bar of its own inside, which transformers cannot turn off."""
+    if not source.file:
+        yield
+        return
+    reader: Any = import_module("transformers.modeling_gguf_pytorch_utils")
+    bar = reader.tqdm
+    reader.tqdm = partial(bar, disable=True)
+    try:
+        yield
+    finally:
+        reader.tqdm = bar
 
 
 def language_model(config: PreTrainedConfig) -> str:

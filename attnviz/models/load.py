@@ -26,7 +26,7 @@ from attnviz.models.adapter import (
     unwrapped,
 )
 from attnviz.models.facts import describe
-from attnviz.models.gguf import file_notes, language_model, require_gguf, whole
+from attnviz.models.gguf import file_notes, language_model, require_gguf, silently, whole
 from attnviz.models.head import architecture_for, architecture_of, model_class
 from attnviz.models.loaded import LoadedModel as LoadedModel
 from attnviz.models.notes import (
@@ -242,14 +242,15 @@ def with_weights(
     An adapter that lies there is not applied: transformers would, where peft is installed.
     """
     require_size(outline_of(cls, config, request), request.source, request.revision)
-    model, info = cls.from_pretrained(
-        request.source.path_or_id,
-        config=config,
-        output_loading_info=True,
-        adapter_kwargs={"subfolder": NO_FOLDER},
-        **request.placement.options,
-        **request.options,
-    )
+    with silently(request.source):
+        model, info = cls.from_pretrained(
+            request.source.path_or_id,
+            config=config,
+            output_loading_info=True,
+            adapter_kwargs={"subfolder": NO_FOLDER},
+            **request.placement.options,
+            **request.options,
+        )
     untrained = tuple(sorted(info["missing_keys"]))
     if untrained and len(untrained) >= len(model.state_dict()):
         raise ModelError(
