@@ -119,8 +119,8 @@ def compare(
 
     Alone it groups all heads by the Jensen-Shannon distance of their maps. With
     one --head it lists the heads most like it, with several it shows them side
-    by side. With --with, --with-model, --with-revision or --with-dtype it lists
-    the heads that moved most, and draws the difference.
+    by side. With --with, --with-model, --with-adapter, --with-revision or
+    --with-dtype it lists the heads that moved most, and draws the difference.
 
     Examples:
 
