@@ -241,7 +241,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
         return model
     for name in chosen(model):
         require_layers(model.peft_config[name], name)
-    found: nn.Module = model.get_base_model()
+    found: nn.Module = model.base_model.model
     return found
 
 

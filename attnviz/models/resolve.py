@@ -52,14 +52,14 @@ def local_source(name: str) -> Source:
     path = Path(os.path.expanduser(name))  # noqa: PTH111 Path.expanduser raises
     if not os.path.exists(path):  # noqa: PTH110
         raise ModelError(f"{name} does not exist", "give a folder with a config.json, or a Hub id")
-    if path.suffix == GGUF and path.is_file():
+    if path.suffix == GGUF and not os.path.isdir(path):  # noqa: PTH112 Path.is_dir raises
         return Source("local", name, str(path.parent), path.name)
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112
         raise ModelError(
             f"{name} is a file, not a model",
             "give the folder that holds config.json, the weights and the tokenizer",
         )
-    if any((path / one).is_file() for one in CONFIGS):
+    if holds_model(path):
         return Source("local", name, str(path))
     files = sorted(one.name for one in path.glob(f"*{GGUF}"))
     if len(files) == 1:
@@ -76,10 +76,15 @@ def local_source(name: str) -> Source:
     raise ModelError(f"{name} is a folder without config.json", hint)
 
 
+def holds_model(path: Path) -> bool:
+    """Whether this is the folder of a model or of an adapter, as far as it may be read."""
+    return any(os.path.isfile(path / one) for one in CONFIGS)  # noqa: PTH113 Path.is_file raises
+
+
 def folders_of_models(path: Path) -> list[Path]:
     """The models in a folder: that of sentence-transformers, or checkpoints, the newest first."""
-    inside = [one for one in path.iterdir() if any((one / name).is_file() for name in CONFIGS)]
-    if (path / "modules.json").is_file():
+    inside = [one for one in path.glob("*") if holds_model(one)]
+    if os.path.isfile(path / "modules.json"):  # noqa: PTH113
         first = [one for one in inside if "Transformer" in one.name]
         inside = first or inside
 

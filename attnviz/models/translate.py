@@ -183,7 +183,8 @@ def from_files(errors: list[BaseException], source: Source) -> ModelError | None
     if "is not a valid JSON file" in text or any(
         isinstance(one, json.JSONDecodeError) for one in errors
     ):
-        return ModelError(f"a JSON file of {name} is damaged: {first_line(errors[0])}", again)
+        what = name if source.file else f"a JSON file of {name}"
+        return ModelError(f"{what} is damaged: {first_line(errors[0])}", again)
     if gone := next((one for one in errors if isinstance(one, FileNotFoundError)), None):
         return lacking(source, f"a file of {name} is missing: {first_line(gone)}")
     if denied := next((one for one in errors if isinstance(one, PermissionError)), None):

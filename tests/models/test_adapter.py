@@ -198,6 +198,34 @@ def test_a_model_of_peft_in_memory(models: Path) -> None:
     assert np.abs(maps(off) - maps(found)).max() > 1e-3
 
 
+def test_models_of_peft_that_are_more_than_their_layers(models: Path) -> None:
+    import peft
+    import transformers
+
+    base = transformers.AutoModelForCausalLM.from_pretrained(models / "base")
+    config = peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3)
+    with pytest.raises(ModelError, match=r"default \(PREFIX_TUNING\) puts virtual tokens"):
+        attnviz.capture(peft.get_peft_model(base, config), {"input_ids": torch.tensor([[5, 9]])})
+
+
+def test_several_adapters_in_one_model(models: Path) -> None:
+    import peft
+
+    wrapped = lora(models / "base")
+    config = peft.LoraConfig(r=2, target_modules=["c_attn"], init_lora_weights=False)
+    wrapped.add_adapter("two", config)
+    ids = {"input_ids": torch.tensor([[5, 9, 30, 7]])}
+    assert attnviz.capture(wrapped, ids).notes == (
+        "adapter default applied: LoRA r=4 of base base",
+        "adapter two is in the model, but not active: LoRA r=2",
+    )
+    wrapped.base_model.set_adapter(["default", "two"])
+    both = attnviz.capture(wrapped, ids)
+    assert both.model.name == "base + LoRA + two"
+    merged = attnviz.capture(wrapped.merge_and_unload(adapter_names=["default", "two"]), ids)
+    assert np.abs(maps(both) - maps(merged)).max() < 1e-6
+
+
 def test_an_adapter_in_a_module_that_is_no_model_of_transformers() -> None:
     import peft
     from torch import nn

@@ -218,10 +218,15 @@ def test_cached_models(tmp_path: Path) -> None:
     broken = saved(hub / "models--broken" / "snapshots" / "1")
     (broken / "config.json").write_text("{")
     (hub / "models--empty").mkdir()
+    tuned = hub / "models--org--tuned" / "snapshots" / "0987654321"
+    tuned.mkdir(parents=True)
+    adapter = {"peft_type": "LORA", "base_model_name_or_path": "two"}
+    (tuned / "adapter_config.json").write_text(json.dumps(adapter))
     (hub / "datasets--org--data" / "snapshots" / "1").mkdir(parents=True)
     found = cached_models()
     assert [(m.name, m.architecture, m.revision) for m in found] == [
         ("org/one", "OneModel", "abcdef0"),
+        ("org/tuned", "LORA of two", "0987654"),
         ("two", "", "1234567"),
     ]
     assert found[0].size > 5
