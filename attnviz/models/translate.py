@@ -55,7 +55,9 @@ def told(
         yield
     except AttnvizError:
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         found = translate(error, source, revision, offline, quantize)
         if found is None:
             found = ModelError(f"{part}{source.name} cannot be loaded: {cause(error)}", REST)
@@ -73,7 +75,9 @@ def naming_tokenizer(read: Callable[Taken, Given]) -> Callable[Taken, Given]:
             return read(*args, **kwargs)
         except AttnvizError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
             if innermost.f_globals.get("__name__", "").startswith("attnviz."):
                 raise  # our own fault
@@ -81,6 +85,11 @@ def naming_tokenizer(read: Callable[Taken, Given]) -> Callable[Taken, Given]:
             raise ModelError(f"the tokenizer of {name} failed: {cause(error)}", REST) from error
 
     return told_of
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether this is an error, and no request to stop: a panic in Rust is no Exception."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -94,7 +103,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def translate(
-    error: Exception,
+    error: BaseException,
     source: Source,
     revision: str | None = None,
     offline: bool = False,

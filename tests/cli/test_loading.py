@@ -96,3 +96,15 @@ def test_the_rest_of_an_error_comes_through_on_request(
     with pytest.raises(ModelError) as error:
         run(["inspect", TEXT, "-m", str(path)])
     assert isinstance(error.value.__cause__, ValueError)
+
+
+def test_names_from_a_folder_reach_the_terminal_as_text(
+    answer: Callable[..., str], copy: Callable[[str], Path]
+) -> None:
+    path = copy("bert")
+    settings = json.loads((path / "tokenizer_config.json").read_text())
+    settings["mask_token"] = "\x1b[31m\u202e"
+    (path / "tokenizer_config.json").write_text(json.dumps(settings))
+    shown = answer("inspect", TEXT, "-m", path)
+    assert "No prediction: no ␛[31m<U+202E> in the text." in shown
+    assert "\x1b" not in shown

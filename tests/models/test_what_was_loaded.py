@@ -113,6 +113,15 @@ def test_a_tokenizer_that_fails_on_the_text(copy: Callable[[str], Path]) -> None
         attnviz.capture(load(str(path)), "the cat")
 
 
+def test_a_panic_in_rust_is_an_error_too(copy: Callable[[str], Path]) -> None:
+    path = copy("gpt2")
+    content = json.loads((path / "tokenizer.json").read_text())
+    content["model"]["continuing_subword_prefix"] = "longer than any piece"
+    (path / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"the tokenizer of .* cannot be loaded: PanicException"):
+        load(str(path))
+
+
 def test_loops_of_links(copy: Callable[[str], Path]) -> None:
     path = copy("bert")
     weights = path / "model.safetensors"
