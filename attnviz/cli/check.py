@@ -35,6 +35,7 @@ def check(
     target: o.Target = None,
     json_: o.Json = False,
     quiet: o.Quiet = False,
+    adapter: o.Adapter = None,
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -57,7 +58,15 @@ def check(
 
     talk = Talk(quiet)
     request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+        model,
+        device,
+        dtype,
+        revision,
+        trust_remote_code,
+        offline,
+        device_map,
+        quantize,
+        adapter,
     )
     if plan:
         form = "json" if json_ else "table"

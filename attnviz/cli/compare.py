@@ -58,6 +58,14 @@ def compare(
             help="Another model on the same text.", rich_help_panel=OTHER, metavar="MODEL"
         ),
     ] = None,
+    with_adapter: Annotated[
+        str | None,
+        typer.Option(
+            help="The model with another adapter, or none.",
+            rich_help_panel=OTHER,
+            metavar="ADAPTER",
+        ),
+    ] = None,
     with_revision: Annotated[
         str | None,
         typer.Option(help="Another revision of the model.", rich_help_panel=OTHER, metavar="REV"),
@@ -96,6 +104,7 @@ def compare(
     dpi: o.Dpi = 200,
     theme: o.ThemeName = "light",
     quiet: o.Quiet = False,
+    adapter: o.Adapter = None,
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -111,8 +120,8 @@ def compare(
 
     Alone it groups all heads by the Jensen-Shannon distance of their maps. With
     one --head it lists the heads most like it, with several it shows them side
-    by side. With --with, --with-model, --with-revision or --with-dtype it lists
-    the heads that moved most, and draws the difference.
+    by side. With --with, --with-model, --with-adapter, --with-revision or
+    --with-dtype it lists the heads that moved most, and draws the difference.
 
     Examples:
 
@@ -138,10 +147,18 @@ def compare(
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not distances", "attnviz export")
     request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+        model,
+        device,
+        dtype,
+        revision,
+        trust_remote_code,
+        offline,
+        device_map,
+        quantize,
+        adapter,
     )
-    others = {"--with": with_, "--with-model": with_model, "--with-revision": with_revision,
-              "--with-dtype": with_dtype}  # fmt: skip
+    others = {"--with": with_, "--with-model": with_model, "--with-adapter": with_adapter,
+              "--with-revision": with_revision, "--with-dtype": with_dtype}  # fmt: skip
     given = [name for name, value in others.items() if value is not None]
     if "--with" in given and len(given) > 1:
         raise UsageError(f"{' and '.join(given)} exclude each other", "compare one thing at a time")
@@ -160,6 +177,7 @@ def compare(
     changed = replace(
         request,
         name=with_model or model,
+        adapter=with_adapter or (None if with_model else adapter),
         revision=with_revision or (None if with_model else revision),
         dtype=with_dtype or dtype,
     )

@@ -61,6 +61,7 @@ def export(
     soft: o.Soft = False,
     store_dtype: o.StoreDtype = "float32",
     quiet: o.Quiet = False,
+    adapter: o.Adapter = None,
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -119,7 +120,15 @@ def export(
         style.check()
     write = Export(selection, look, style, view, score, min_weight, soft, store_dtype)
     request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+        model,
+        device,
+        dtype,
+        revision,
+        trust_remote_code,
+        offline,
+        device_map,
+        quantize,
+        adapter,
     )
     if plan:
         Planning(selection, talk, memory, bos, truncate)([source], request)

@@ -61,6 +61,7 @@ def heads(
     color: o.Color = "auto",
     ascii_: o.Ascii = False,
     quiet: o.Quiet = False,
+    adapter: o.Adapter = None,
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -112,7 +113,15 @@ def heads(
     if template.suffix in IMAGES and view == "table":
         refuse_idle(context, f".{template.suffix}", {"--view": "a picture shows the matrix"})
     request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+        model,
+        device,
+        dtype,
+        revision,
+        trust_remote_code,
+        offline,
+        device_map,
+        quantize,
+        adapter,
     )
     if plan:
         planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each)

@@ -58,6 +58,7 @@ def inspect(
     color: o.Color = "auto",
     ascii_: o.Ascii = False,
     quiet: o.Quiet = False,
+    adapter: o.Adapter = None,
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -108,7 +109,15 @@ def inspect(
     )
     show = Show(selection, look, view, form, width, color, ascii_)
     request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize
+        model,
+        device,
+        dtype,
+        revision,
+        trust_remote_code,
+        offline,
+        device_map,
+        quantize,
+        adapter,
     )
     if plan:
         Planning(selection, talk, memory, bos, truncate, form)([source], request)

@@ -90,6 +90,7 @@ class LoadRequest:
     offline: bool
     device_map: str | None = None
     quantize: str | None = None
+    adapter: str | None = None
 
     def load(self, talk: Talk, weights: bool = True) -> LoadedModel:
         """The loaded model, with progress and the hint about the default; or its outline alone."""
@@ -111,6 +112,7 @@ class LoadRequest:
                 progress=progress,
                 device_map=self.device_map,
                 quantize=self.quantize,
+                adapter=self.adapter,
                 weights=weights,
             )
 
@@ -136,7 +138,7 @@ def captures(
     (or the plan itself) refuses of any text is refused before the first is run.
     """
     if source.saved is not None:
-        yield open_saved(source.saved, request.name)
+        yield open_saved(source.saved, request.name or request.adapter)
         return
     if source.hint:
         talk.hint(source.hint)
@@ -255,5 +257,5 @@ def open_saved(path: str, model: str | None) -> Capture:
     from attnviz.attention.store import open_capture
 
     if model is not None:
-        raise UsageError("a saved capture needs no model", "leave -m out")
+        raise UsageError("a saved capture needs no model", "leave -m and --adapter out")
     return open_capture(path)

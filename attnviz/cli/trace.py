@@ -156,6 +156,7 @@ def trace(
     color: o.Color = "auto",
     ascii_: o.Ascii = False,
     quiet: o.Quiet = False,
+    adapter: o.Adapter = None,
     revision: o.Revision = None,
     device: o.Device = "auto",
     dtype: o.Dtype = "auto",
@@ -192,7 +193,8 @@ def trace(
         from_text: dict[str, object] = {
             "TEXT": text, "-m": model, "--pair": pair, "--target": target, "--file": file,
             "--bos": bos, "--truncate": truncate or None, "--layer": layer, "--head": head,
-            "--stack": stack, "--revision": revision, "--memory": memory, "--plan": plan or None,
+            "--stack": stack, "--adapter": adapter, "--revision": revision, "--memory": memory,
+            "--plan": plan or None,
         }  # fmt: skip
         excluded("--qkv", from_text, "--qkv runs no model")
         tracing.by_hand(qkv, recipe_of(mechanism, soft, hard, local, heads, causal))
@@ -208,7 +210,9 @@ def trace(
     source = Source(text, file, None, pair, target)
     source.check()
     refuse_saved(source)
-    request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)
+    request = LoadRequest(
+        model, device, dtype, revision, trust_remote_code, offline, adapter=adapter
+    )
     if plan:  # the second run keeps what the traced head was given
         planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each, runs=2)
         planning([source], request)

@@ -12,6 +12,8 @@ from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.embedded import require_embedded
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.inputs.writer import Writer
+from attnviz.models.reads import require_text
+from attnviz.models.translate import naming_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,6 +80,7 @@ def encode(
     return encode_batch(loaded, [Text(text, pair, target)], bos=bos, truncate=truncate)
 
 
+@naming_tokenizer
 def encode_batch(
     loaded: LoadedModel,
     texts: Sequence[Text],
@@ -92,6 +95,7 @@ def encode_batch(
     for a text that is empty, longer than the model takes (unless `truncate`), or of a form that
     this model does not read.
     """
+    require_text(loaded)
     tokenizer = loaded.tokenizer
     if tokenizer is None:
         raise InputError(

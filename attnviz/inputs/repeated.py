@@ -17,6 +17,7 @@ from attnviz.inputs.limits import limits_of
 from attnviz.inputs.rows import Row
 from attnviz.inputs.text import Text
 from attnviz.inputs.writer import Writer
+from attnviz.models.reads import require_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -37,6 +38,7 @@ def repeated_tokens(loaded: LoadedModel, seed: int, bos: bool | None = None) -> 
     """
     import torch
 
+    require_text(loaded)
     tokenizer = loaded.tokenizer
     if tokenizer is None:
         raise InputError(f"{loaded.facts.name} has no tokenizer", "a probe needs its vocabulary")

@@ -29,14 +29,18 @@ def cache_folder() -> Path:
 
 
 def cached_models() -> list[CachedModel]:
-    """Every repository of the cache with a config.json, by name."""
+    """Every repository of the cache with the config of a model or of an adapter, by name."""
     folders = sorted(cache_folder().glob("models--*"))
     return [found for folder in folders if (found := read_cached(folder)) is not None]
 
 
 def read_cached(folder: Path) -> CachedModel | None:
     """What the newest snapshot of one cached repository holds; None when it holds no config."""
-    configs = sorted(folder.glob("snapshots/*/config.json"), key=lambda p: p.lstat().st_mtime)
+    found = (
+        *folder.glob("snapshots/*/adapter_config.json"),
+        *folder.glob("snapshots/*/config.json"),
+    )
+    configs = sorted(found, key=lambda p: p.lstat().st_mtime)
     if not configs:
         return None
     try:
@@ -44,6 +48,8 @@ def read_cached(folder: Path) -> CachedModel | None:
     except (OSError, ValueError):
         return None
     names = config.get("architectures") if isinstance(config, dict) else None
+    if isinstance(config, dict) and "peft_type" in config:
+        names = [f"{config['peft_type']} of {config.get('base_model_name_or_path')}"]
     snapshot = configs[-1].parent
     return CachedModel(
         name=folder.name.removeprefix("models--").replace("--", "/"),

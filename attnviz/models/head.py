@@ -25,19 +25,35 @@ FAMILIES = {
 def architecture_of(config: PreTrainedConfig) -> str:
     """The class that the checkpoint was saved from; empty when its config names none."""
     names = getattr(config, "architectures", None) or ()
+    if isinstance(names, str):
+        return names
     return str(names[0]) if names else ""
 
 
-def model_class(config: PreTrainedConfig, *, trust_remote_code: bool) -> Any:
-    """The class to call `from_pretrained` on.
+def architecture_for(head: str, named: str) -> str:
+    """The class for an adapter of this head (see Adapter) on a base saved from the class `named`.
 
-    The class that the config names, where transformers has it for this kind of config, else the
-    family that its name ends with, else the plain model without a head.
+    Empty for the plain model.
+    """
+    if not head or family_of(head) == family_of(named) is not None:
+        return named
+    return "" if head == "Model" else head
+
+
+def family_of(name: str) -> str | None:
+    """The auto class of the task head that the name of a class ends with."""
+    return next((auto for end, auto in FAMILIES.items() if name.endswith(end)), None)
+
+
+def model_class(config: PreTrainedConfig, name: str, *, trust_remote_code: bool) -> Any:
+    """The class to call `from_pretrained` on, for a model saved from the class `name`.
+
+    The class of that name, where transformers has it for this kind of config, else the family that
+    its name ends with, else the plain model without a head.
     """
     import transformers
 
-    name = architecture_of(config)
-    remote: dict[str, str] = getattr(config, "auto_map", None) or {}
+    remote = models_of(getattr(config, "auto_map", None))
     if trust_remote_code and remote:
         return getattr(transformers, remote_family(remote, name))
     if name and (own := getattr(transformers, name, None)) is not None:
@@ -47,18 +63,23 @@ def model_class(config: PreTrainedConfig, *, trust_remote_code: bool) -> Any:
     return mapped_class(config, name) or transformers.AutoModel
 
 
+def models_of(auto_map: Any) -> dict[str, str]:
+    """The models among the classes that a repository's own code registers, by auto class."""
+    entries = auto_map.items() if isinstance(auto_map, dict) else ()
+    return {auto: str(path) for auto, path in entries if auto.startswith("AutoModel")}
+
+
 def remote_family(remote: dict[str, str], name: str) -> str:
     """The auto class that the repository's own code registers for its architecture."""
-    models = {auto: path for auto, path in remote.items() if auto.startswith("AutoModel")}
-    exact = (auto for auto, path in models.items() if name and path.endswith(f".{name}"))
-    return next(exact, next(iter(models), "AutoModel"))
+    exact = (auto for auto, path in remote.items() if name and path.endswith(f".{name}"))
+    return next(exact, next(iter(remote)))
 
 
 def mapped_class(config: PreTrainedConfig, name: str) -> Any:
     """The auto class of the head's family, when it knows this kind of config."""
     import transformers
 
-    family = next((auto for end, auto in FAMILIES.items() if name.endswith(end)), None)
+    family = family_of(name)
     if family is None:
         return None
     auto = getattr(transformers, family)

@@ -7,9 +7,13 @@ import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attnviz.errors import ModelError
 from attnviz.models.tokenizer import has_files
+
+if TYPE_CHECKING:
+    from attnviz.models.source import Source
 
 PROBE_SECONDS = 3.0
 WEIGHTS = ("*.safetensors", "*.bin")
@@ -22,20 +26,27 @@ def is_offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
-def snapshot(repo: str, revision: str | None) -> Path | None:
-    """The folder of the cache that holds this revision; its name is the commit."""
+def snapshot(repo: str, revision: str | None, file: str = "config.json") -> Path | None:
+    """The folder of the cache with this file of this revision; its name is the commit."""
     from huggingface_hub import try_to_load_from_cache
 
-    config = try_to_load_from_cache(repo, "config.json", revision=revision)
-    return Path(config).parent if isinstance(config, str) else None
+    found = try_to_load_from_cache(repo, file, revision=revision)
+    return Path(found.removesuffix(file)) if isinstance(found, str) else None
 
 
-def is_whole(repo: str, revision: str | None) -> bool:
-    """Whether config, weights and tokenizer of this revision are in the cache."""
+def is_whole(source: Source, revision: str | None) -> bool:
+    """Whether config, weights and tokenizer of this revision are in the cache.
+
+    An adapter without a model, and a file that is a model, need nothing else.
+    """
+    repo = source.path_or_id
+    if source.file:
+        return snapshot(repo, revision, source.file) is not None
     folder = snapshot(repo, revision)
-    if folder is None or not has_files(folder):
-        return False
-    return any(True for pattern in WEIGHTS for _ in folder.glob(pattern))
+    if folder is None:
+        folder = snapshot(repo, revision, "adapter_config.json")
+        return folder is not None and any(folder.glob("adapter_model.*"))
+    return has_files(folder) and any(True for one in WEIGHTS for _ in folder.glob(one))
 
 
 def page(repo: str, part: str = "") -> str:

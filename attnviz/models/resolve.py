@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from attnviz.errors import ModelError
@@ -12,6 +13,10 @@ from attnviz.models.source import Source
 
 DEFAULT_MODEL = "sample:english"
 MODEL_VARIABLE = "ATTNVIZ_MODEL"
+
+GGUF = ".gguf"
+# A folder with one of these is that of a model or of an adapter.
+CONFIGS = ("config.json", "adapter_config.json")
 
 HUB_ID = re.compile(r"(?:[\w.-]{1,96}/)?[\w.-]{1,96}", re.ASCII)
 
@@ -43,31 +48,58 @@ def sample_source(name: str) -> Source:
 
 
 def local_source(name: str) -> Source:
-    """The folder `name`, which must look like a saved model."""
+    """The folder `name`, which must look like a saved model or adapter, or the GGUF file."""
     path = Path(os.path.expanduser(name))  # noqa: PTH111 Path.expanduser raises
     if not os.path.exists(path):  # noqa: PTH110
         raise ModelError(f"{name} does not exist", "give a folder with a config.json, or a Hub id")
-    if not path.is_dir():
+    if path.suffix == GGUF and not os.path.isdir(path):  # noqa: PTH112 Path.is_dir raises
+        return Source("local", name, str(path.parent), path.name)
+    if not os.path.isdir(path):  # noqa: PTH112
         raise ModelError(
             f"{name} is a file, not a model",
             "give the folder that holds config.json, the weights and the tokenizer",
         )
-    if (path / "config.json").is_file():
+    if holds_model(path):
         return Source("local", name, str(path))
-    if (path / "adapter_config.json").is_file():
-        raise ModelError(
-            f"{name} holds an adapter, not a whole model",
-            "merge it into its base model and save that",
-        )
+    files = sorted(one.name for one in path.glob(f"*{GGUF}"))
+    if len(files) == 1:
+        return Source("local", name, str(path), files[0])
+    if files:
+        shown = ", ".join(files[:8]) + (", …" if len(files) > 8 else "")
+        raise ModelError(f"{name} holds {len(files)} GGUF files: {shown}", f"-m {path / files[0]}")
     hint = "give the folder that `save_pretrained` wrote"
-    if not name.startswith((".", "/", "~")) and HUB_ID.fullmatch(name):
+    if inside := folders_of_models(path):
+        hint = "it holds a model: " if len(inside) == 1 else f"it holds {len(inside)} models: "
+        hint += ", ".join(f"-m {one}" for one in inside[:8])
+    elif not name.startswith((".", "/", "~")) and HUB_ID.fullmatch(name):
         hint += f"; for {name} on the Hub, run where no folder has that name"
     raise ModelError(f"{name} is a folder without config.json", hint)
 
 
+def holds_model(path: Path) -> bool:
+    """Whether this is the folder of a model or of an adapter, as far as it may be read."""
+    return any(os.path.isfile(path / one) for one in CONFIGS)  # noqa: PTH113 Path.is_file raises
+
+
+def folders_of_models(path: Path) -> list[Path]:
+    """The models in a folder: that of sentence-transformers, or checkpoints, the newest first."""
+    inside = [one for one in path.glob("*") if holds_model(one)]
+    if os.path.isfile(path / "modules.json"):  # noqa: PTH113
+        first = [one for one in inside if "Transformer" in one.name]
+        inside = first or inside
+
+    def age(one: Path) -> tuple[int, str]:
+        number = one.name.rpartition("-")[2]
+        return (-int(number) if number.isdecimal() else 0, one.name)
+
+    return sorted(inside, key=age)
+
+
 def hub_source(name: str) -> Source:
-    """The Hub repository `name`, whose form must be that of an id."""
+    """The Hub repository `name`, whose form must be that of an id, or a GGUF file in one."""
     parts = name.split("/")
+    if name.endswith(GGUF) and len(parts) > 2 and not {"", ".", ".."} & set(parts):
+        return replace(hub_source("/".join(parts[:2])), name=name, file="/".join(parts[2:]))
     well_formed = (
         HUB_ID.fullmatch(name)
         and not any(part[0] in "-." or part[-1] in "-." for part in parts)

@@ -12,15 +12,21 @@ PLAIN_FOLDERS = ("model", "checkpoint", "final", "best", "last", "output", "weig
 
 @dataclass(frozen=True)
 class Source:
-    """One place to load from: `name` is what was asked for, `path_or_id` what is opened."""
+    """One place to load from: `name` is what was asked for, `path_or_id` what is opened.
+
+    `file` is the one file there that holds the model (GGUF); empty where the folder does.
+    """
 
     kind: Literal["hub", "local", "sample"]
     name: str
     path_or_id: str
+    file: str = ""
 
     @property
     def display(self) -> str:
-        """The short name for titles: the repository or the folder."""
+        """The short name for titles: the repository, the folder or the file."""
+        if self.file:
+            return Path(self.file).name
         if self.kind == "sample":
             return self.name.removeprefix("sample:")
         parts = [part for part in Path(self.path_or_id).resolve().parts if part != "/"]

@@ -21,7 +21,7 @@ def load_tokenizer(
     """
     from transformers import AutoTokenizer
 
-    if Path(where).is_dir() and not has_files(Path(where)):
+    if "gguf_file" not in options and Path(where).is_dir() and not has_files(Path(where)):
         return None
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(

@@ -5,19 +5,91 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from typing import TYPE_CHECKING
+import traceback
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from attnviz.errors import ModelError
+from attnviz.errors import AttnvizError, ModelError
 from attnviz.models.hub import not_cached, page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from attnviz.models.source import Source
 
+Taken = ParamSpec("Taken")
+Given = TypeVar("Given")
+# What is said of tensors that are not of the size that a config asks for.
+UNFIT = (
+    "size mismatch",
+    "mismatched sizes",
+    "ignore_mismatched_sizes",
+    "Storage size calculation overflowed",
+)
+# The hint for an error that nobody foresaw.
+REST = "ATTNVIZ_DEBUG=1 shows where it was raised"
+
 
 class MissingError(ModelError):
-    """A file of a model is not here: fetching it from the Hub could help."""
+    """A file of a repository is not here: fetching it from the Hub could help."""
+
+    def __init__(self, message: str, hint: str, repo: str) -> None:
+        super().__init__(message, hint)
+        self.repo = repo
+
+
+@contextmanager
+def told(
+    source: Source,
+    revision: str | None = None,
+    offline: bool = False,
+    quantize: str | None = None,
+    part: str = "",
+) -> Iterator[None]:
+    """Whatever loading from this source raises inside comes out as one clear ModelError.
+
+    `part` is what is loaded of it: "the tokenizer of ".
+    """
+    try:
+        yield
+    except AttnvizError:
+        raise
+    except BaseException as error:
+        if not is_failure(error):
+            raise
+        found = translate(error, source, revision, offline, quantize)
+        if found is None:
+            found = ModelError(f"{part}{source.name} cannot be loaded: {cause(error)}", REST)
+        raise found from error
+
+
+def naming_tokenizer(read: Callable[Taken, Given]) -> Callable[Taken, Given]:
+    """The function, whose first argument is a loaded model; what its tokenizer raises in there
+    comes out as a ModelError.
+    """
+
+    @wraps(read)
+    def told_of(*args: Taken.args, **kwargs: Taken.kwargs) -> Given:
+        try:
+            return read(*args, **kwargs)
+        except AttnvizError:
+            raise
+        except BaseException as error:
+            if not is_failure(error):
+                raise
+            *_, (innermost, _) = traceback.walk_tb(error.__traceback__)
+            if innermost.f_globals.get("__name__", "").startswith("attnviz."):
+                raise  # our own fault
+            name = args[0].facts.name  # type: ignore[attr-defined]
+            raise ModelError(f"the tokenizer of {name} failed: {cause(error)}", REST) from error
+
+    return told_of
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether this is an error, and no request to stop: a panic in Rust is no Exception."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
@@ -31,7 +103,11 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def translate(
-    error: Exception, source: Source, revision: str | None = None, offline: bool = False
+    error: BaseException,
+    source: Source,
+    revision: str | None = None,
+    offline: bool = False,
+    quantize: str | None = None,
 ) -> ModelError | None:
     """The ModelError that says it plainly; None for an error that nobody foresaw."""
     errors = list(chain(error))
@@ -39,7 +115,7 @@ def translate(
         from_hub(errors, source, revision, offline)
         or from_memory(errors, source)
         or from_files(errors, source)
-        or from_code(errors, source)
+        or from_code(errors, source, quantize)
     )
 
 
@@ -72,7 +148,7 @@ def from_hub(
     if any_of(hub.LocalEntryNotFoundError, hub.OfflineModeIsEnabled):
         why = "nothing is fetched while offline" if offline else "the Hub cannot be reached"
         plain = not_cached(name, why)
-        return MissingError(plain.message, plain.hint)
+        return MissingError(plain.message, plain.hint, name)
     if any_of(hub.HFValidationError):
         return ModelError(f"{name!r} is not a Hub id", "a Hub id looks like gpt2 or org/name")
     if any_of(hub.HfHubHTTPError, ConnectionError, TimeoutError):
@@ -109,23 +185,46 @@ def from_files(errors: list[BaseException], source: Source) -> ModelError | None
         return ModelError(f"the weights of {name} are damaged: {first_line(errors[-1])}", again)
     if "no file named" in text or "does not appear to have" in text:
         if "model.safetensors" in text or "pytorch_model.bin" in text:
-            return MissingError(f"{name} holds no weights for PyTorch", again)
-        return MissingError(f"a file of {name} is missing: {first_line(errors[0])}", again)
-    if "size mismatch" in text or "mismatched sizes" in text or "ignore_mismatched_sizes" in text:
+            return lacking(source, f"{name} holds no weights for PyTorch")
+        return lacking(source, f"a file of {name} is missing: {first_line(errors[0])}")
+    if any(sign in text for sign in UNFIT):
         return ModelError(f"the weights of {name} do not fit its config.json", again)
     if "is not a valid JSON file" in text or any(
         isinstance(one, json.JSONDecodeError) for one in errors
     ):
-        return ModelError(f"a JSON file of {name} is damaged: {first_line(errors[0])}", again)
+        what = name if source.file else f"a JSON file of {name}"
+        return ModelError(f"{what} is damaged: {first_line(errors[0])}", again)
+    if gone := next((one for one in errors if isinstance(one, FileNotFoundError)), None):
+        return lacking(source, f"a file of {name} is missing: {first_line(gone)}")
     if denied := next((one for one in errors if isinstance(one, PermissionError)), None):
         return ModelError(f"{denied.filename or name} may not be read", "check its permissions")
     return None
 
 
-def from_code(errors: list[BaseException], source: Source) -> ModelError | None:
+def lacking(source: Source, message: str) -> ModelError:
+    """The error for a file that is not there, which may be fetched where the source is the Hub."""
+    again = "copy or download the model again"
+    if source.kind == "hub":
+        return MissingError(message, again, source.path_or_id)
+    return ModelError(message, again)
+
+
+def from_code(
+    errors: list[BaseException], source: Source, quantize: str | None
+) -> ModelError | None:
     """Errors of models and tokenizers that this installation cannot build."""
     name = source.name
     text = " ".join(str(one) for one in errors)
+    if found := re.search(
+        r"GGUF model with architecture (\S+)|Unknown gguf model_type: (\S+)", text
+    ):
+        from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES as KNOWN
+
+        return ModelError(
+            f"{name} is of an architecture that transformers does not read from GGUF: "
+            f"{found[1] or found[2]}",
+            "it reads " + ", ".join(sorted(one for one in KNOWN if one != "general")),
+        )
     if "trust_remote_code" in text:
         return ModelError(
             f"{name} brings its own code",
@@ -146,17 +245,47 @@ def from_code(errors: list[BaseException], source: Source) -> ModelError | None:
             return ModelError(
                 f"the tokenizer of {name} needs the package {package}", f"pip install {package}"
             )
-    if re.search("bitsandbytes|quantiz", text, re.IGNORECASE):
+    quantized = re.search("bitsandbytes|quantiz", text, re.IGNORECASE)
+    if quantized and quantize is not None:
         return ModelError(
             f"{name} cannot be quantized here: {first_line(errors[0])}", "leave --quantize out"
         )
-    if missing := next((one for one in errors if isinstance(one, ImportError)), None):
-        return ModelError(f"{name} needs a package: {first_line(missing)}", "install it")
+    what = f"the quantized weights of {name}" if quantized else name
+    needed = next((one for one in errors if isinstance(one, ImportError)), None)
+    if needed is not None and not re.search("requires? a GPU", text):
+        need = "need" if quantized else "needs"
+        return ModelError(f"{what} {need} a package: {first_line(needed)}", installs(needed, text))
+    if quantized:
+        return ModelError(
+            f"{what} cannot be read here: {first_line(errors[0])}",
+            "another machine may, or a checkpoint of it that is not quantized",
+        )
     return None
 
 
+def installs(error: ImportError, text: str) -> str:
+    """The command that installs what an error and its text say is missing."""
+    told = re.search(r"pip3? install (?:-\S+ )*'?([A-Za-z][^\s`'\")]*)", text)
+    package = told[1].rstrip(".,;:") if told else error.name
+    if not package:
+        return "install it"
+    own = {"bitsandbytes": "quantize", "accelerate": "big", "gguf": "gguf", "peft": "peft"}
+    extra = own.get(re.split(r"[\[<>=]", package)[0])
+    if extra is not None:
+        package = f"attnviz[{extra}]"
+    return (
+        f"pip install '{package}'" if re.search(r"[\[<>=]", package) else f"pip install {package}"
+    )
+
+
+def cause(error: BaseException) -> str:
+    """The type and the first line of an error."""
+    kind, text = type(error).__name__, first_line(error)
+    return kind if text == kind else f"{kind}: {text}"
+
+
 def first_line(error: BaseException) -> str:
-    """The first line of an error's text, cut to a readable length."""
-    lines = str(error).strip().splitlines()
-    text = lines[0].strip() if lines else type(error).__name__
+    """The first line of an error's text that says something, cut to a readable length."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = " ".join(lines[: 1 + lines[0].endswith(":")]) if lines else type(error).__name__
     return text if len(text) <= 160 else text[:159] + "…"

@@ -11,10 +11,12 @@ import torch
 from torch import nn
 
 from attnviz.attention.capture import Check
+from attnviz.models.adapter import adapted_layers
 from attnviz.observe.checks import tolerance
 from attnviz.observe.engine import Layer, observe
 from attnviz.observe.flatten import flattened
 from attnviz.observe.keep import WholeMaps
+from attnviz.observe.walk import evaluating
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +109,7 @@ def difference(layer: Layer, eager: Tensor) -> float:
 def eager_maps(model: PreTrainedModel, tensors: Mapping[str, Any]) -> dict[str, list[Tensor]]:
     """What the model's own eager attention returns, (examples, heads, queries, keys) per layer."""
     twin = eager_twin(model)
-    with torch.no_grad(), warnings.catch_warnings():
+    with evaluating(model), warnings.catch_warnings():  # layers with adapters are the model's own
         warnings.simplefilter("ignore")
         output = twin(**tensors, output_attentions=True, return_dict=True)
     found = {}
@@ -135,6 +137,8 @@ def eager_twin(model: PreTrainedModel) -> PreTrainedModel:
         twin.get_submodule(parent)._buffers[leaf] = own[name]
     twin.tie_weights()
     nn.Module.eval(twin)
+    for name, layer in adapted_layers(model):
+        twin.set_submodule(name, layer)
     return twin
 
 

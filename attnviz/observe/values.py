@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from attnviz.models.adapter import added_weight
 from attnviz.observe.source import FunctionSource
 
 if TYPE_CHECKING:
@@ -129,18 +130,25 @@ def below(module: nn.Module, path: str) -> nn.Module | None:
 
 
 def weight_of(module: nn.Module) -> Tensor | None:
-    """The weight of a linear layer as (inputs, outputs); None for any other module.
+    """The weight of a linear layer as (inputs, outputs), with what LoRA adds to it; None for any
+    other module.
 
     It is on the meta device where accelerate has offloaded it.
     """
     from transformers.pytorch_utils import Conv1D
 
-    weight = getattr(module, "weight", None)
+    layer = getattr(module, "base_layer", module)
+    weight = getattr(layer, "weight", None)
     if not isinstance(weight, torch.Tensor) or not weight.is_floating_point():
         return None  # quantized
-    if type(module) is nn.Linear and weight.shape == (module.out_features, module.in_features):
+    if layer is not module:
+        added = added_weight(module)
+        if added is None:
+            return None
+        weight = weight + added
+    if type(layer) is nn.Linear and weight.shape == (layer.out_features, layer.in_features):
         return weight.T
-    return weight if type(module) is Conv1D else None
+    return weight if type(layer) is Conv1D else None
 
 
 def offloaded(module: nn.Module, device: torch.device) -> Tensor | None:

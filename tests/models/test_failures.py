@@ -105,15 +105,19 @@ def test_unknown_kind_of_model(copy: Callable[[str], Path]) -> None:
         load(str(path))
 
 
-def test_unforeseen_errors_pass_through(
+def test_unforeseen_errors_say_what_was_raised(
     folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*args: object, **options: object) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", broken)
-    with pytest.raises(ZeroDivisionError, match="a bug"):
+    with pytest.raises(
+        ModelError, match="bert cannot be loaded: ZeroDivisionError: a bug"
+    ) as error:
         load(str(folder("bert")))
+    assert "ATTNVIZ_DEBUG=1" in error.value.hint
+    assert isinstance(error.value.__cause__, ZeroDivisionError)
 
 
 @pytest.mark.parametrize(

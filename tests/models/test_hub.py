@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import transformers
 
+from tests.models import gguf_file
+from tests.models.adapters import lora, say
 from tests.models.fake_hub import COMMIT, hub
 
 if TYPE_CHECKING:
@@ -26,6 +29,12 @@ CALLS: dict[str, tuple[str, dict[str, object]]] = {
     "revision": ("org/tiny", {"revision": "nope"}),
     "uncached": ("org/second", {"offline": True}),
     "partly": ("org/partly", {}),
+    "adapter": ("org/lora", {}),
+    "adapter again": ("org/lora", {"offline": True}),
+    "asked": ("org/base", {"adapter": "org/lora", "offline": True}),
+    "alone": ("org/lora", {"adapter": "none"}),
+    "gguf": ("org/gguf", {}),
+    "gguf again": ("org/gguf", {"offline": True}),
 }
 SCRIPT = """
 import json, sys
@@ -60,7 +69,18 @@ def answers(
     refs = config.parents[2] / "refs"
     refs.mkdir()
     (refs / "main").write_text(COMMIT)
-    with hub({name: folder("bert") for name in ("org/tiny", "org/partly")}) as url:
+    lora(folder("gpt2")).save_pretrained(home / "lora")
+    say(home / "lora", base_model_name_or_path="org/base")
+    (home / "gguf").mkdir()
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder("llama"))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder("llama"))
+    gguf_file.write(home / "gguf" / "tiny.gguf", model, tokenizer)
+    repositories = {name: folder("bert") for name in ("org/tiny", "org/partly")} | {
+        "org/base": folder("gpt2"),
+        "org/lora": home / "lora",
+        "org/gguf": home / "gguf",
+    }
+    with hub(repositories) as url:
         env = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
         env |= {
             "HF_ENDPOINT": url,
@@ -102,3 +122,14 @@ def test_what_a_cached_model_lacks_is_fetched(answers: dict[str, list[str]]) -> 
 def test_refusals(answers: dict[str, list[str]], call: str, message: str, hint: str) -> None:
     assert message in answers[call][0]
     assert hint in answers[call][1]
+
+
+def test_adapters_are_fetched_with_their_base(answers: dict[str, list[str]]) -> None:
+    applied = ["base + lora", COMMIT[:7], "GPT2LMHeadModel", True]
+    assert answers["adapter"] == answers["adapter again"] == answers["asked"] == applied
+    assert answers["alone"] == ["base", *applied[1:]]
+
+
+def test_a_repository_of_one_gguf_file(answers: dict[str, list[str]]) -> None:
+    expected = ["tiny.gguf", COMMIT[:7], "LlamaForCausalLM", True]
+    assert answers["gguf"] == answers["gguf again"] == expected

@@ -170,7 +170,8 @@ def test_own_code_runs_only_when_allowed(
     assert "--trust-remote-code" in error.value.hint
     found = load(str(path), trust_remote_code=True)
     assert found.facts.architecture == "OwnForMaskedLM"
-    assert found.notes == ()
+    [note] = found.notes
+    assert note.endswith("(configuration_own.py, modeling_own.py): OwnForMaskedLM of it was run")
 
 
 def test_no_tokenizer(copy: Callable[[str], Path]) -> None:

@@ -33,7 +33,20 @@ def test_hub_ids(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a b", "org/", "/".join("abc"), "-gpt2", "gpt2.", "a--b", "a..b", "x.git", "é"]
+    "name",
+    [
+        "",
+        "a b",
+        "org/",
+        "/".join("abc"),
+        "-gpt2",
+        "gpt2.",
+        "a--b",
+        "a..b",
+        "x.git",
+        "é",
+        "a/b/../c.gguf",
+    ],
 )
 def test_malformed_ids(name: str) -> None:
     with pytest.raises(ModelError, match="neither a folder"):
@@ -79,14 +92,46 @@ def test_folder_without_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         resolve("gpt2")
     assert "gpt2 on the Hub" in error.value.hint
     (tmp_path / "gpt2" / "adapter_config.json").write_text("{}")
-    with pytest.raises(ModelError, match="an adapter"):
-        resolve("gpt2")
+    assert resolve("gpt2").path_or_id == "gpt2"
 
 
 def test_file_is_no_model(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    (tmp_path / "model.onnx").write_bytes(b"ONNX")
     with pytest.raises(ModelError, match="is a file"):
-        resolve(str(tmp_path / "model.gguf"))
+        resolve(str(tmp_path / "model.onnx"))
+
+
+def test_gguf_files(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(b"GGUF")
+    for name in (str(tmp_path), str(tmp_path / "a.gguf")):
+        found = resolve(name)
+        assert (found.path_or_id, found.file, found.display) == (str(tmp_path), "a.gguf", "a.gguf")
+    found = resolve("org/repo/sub/a.gguf")
+    assert (found.kind, found.path_or_id, found.file) == ("hub", "org/repo", "sub/a.gguf")
+    (tmp_path / "b.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelError, match=r"2 GGUF files: a\.gguf, b\.gguf") as error:
+        resolve(str(tmp_path))
+    assert error.value.hint == f"-m {tmp_path / 'a.gguf'}"
+
+
+def test_a_folder_of_checkpoints_names_them(tmp_path: Path) -> None:
+    for name in ("checkpoint-1000", "runs"):
+        (tmp_path / name).mkdir()
+    saved(tmp_path / "checkpoint-500")
+    (tmp_path / "checkpoint-1000" / "adapter_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="without config") as error:
+        resolve(str(tmp_path))
+    folders = (tmp_path / "checkpoint-1000", tmp_path / "checkpoint-500")
+    assert error.value.hint == f"it holds 2 models: -m {folders[0]}, -m {folders[1]}"
+
+
+def test_a_folder_of_sentence_transformers_names_its_model(tmp_path: Path) -> None:
+    (tmp_path / "modules.json").write_text("[]")
+    for name in ("0_Transformer", "1_Pooling"):
+        saved(tmp_path / name)
+    with pytest.raises(ModelError, match="without config") as error:
+        resolve(str(tmp_path))
+    assert error.value.hint == f"it holds a model: -m {tmp_path / '0_Transformer'}"
 
 
 def test_default_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,10 +218,15 @@ def test_cached_models(tmp_path: Path) -> None:
     broken = saved(hub / "models--broken" / "snapshots" / "1")
     (broken / "config.json").write_text("{")
     (hub / "models--empty").mkdir()
+    tuned = hub / "models--org--tuned" / "snapshots" / "0987654321"
+    tuned.mkdir(parents=True)
+    adapter = {"peft_type": "LORA", "base_model_name_or_path": "two"}
+    (tuned / "adapter_config.json").write_text(json.dumps(adapter))
     (hub / "datasets--org--data" / "snapshots" / "1").mkdir(parents=True)
     found = cached_models()
     assert [(m.name, m.architecture, m.revision) for m in found] == [
         ("org/one", "OneModel", "abcdef0"),
+        ("org/tuned", "LORA of two", "0987654"),
         ("two", "", "1234567"),
     ]
     assert found[0].size > 5

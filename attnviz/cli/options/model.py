@@ -36,6 +36,15 @@ Quantize = Annotated[
         metavar="BITS",
     ),
 ]
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        help="Apply this adapter of peft, a folder or Hub id; none leaves out the one that lies "
+        "with the model (needs the extra peft).",
+        rich_help_panel=MODEL,
+        metavar="ADAPTER",
+    ),
+]
 Revision = Annotated[
     str | None,
     typer.Option(

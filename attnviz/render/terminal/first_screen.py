@@ -102,7 +102,8 @@ def parameters(count: int) -> str:
 def prediction(one: Prediction, canvas: Canvas) -> Iterator[Line]:
     """What the model predicts, its best answers first, or why it does not."""
     if not one.items:
-        yield from canvas.prose([(f"No prediction: {one.note}".rstrip(".") + ".", "dim")])
+        why = canvas.token(one.note).rstrip(".")
+        yield from canvas.prose([(f"No prediction: {why}.", "dim")])
         return
     shown = one.items[:MOST_PLACES]
     where = min(max(cell_len(canvas.token(place)) for place, _ in shown), 16, canvas.width // 3)
@@ -119,4 +120,4 @@ def prediction(one: Prediction, canvas: Canvas) -> Iterator[Line]:
     if len(one.items) > len(shown):
         yield from canvas.prose([(f"… {len(one.items) - len(shown):,} more", "dim")])
     if one.note:
-        yield from canvas.prose([(one.note, "dim")])
+        yield from canvas.prose([(canvas.token(one.note), "dim")])
