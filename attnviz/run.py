@@ -113,7 +113,8 @@ def run(
     if broken and not untrusted:
         raise CaptureError(
             f"the capture of {loaded.facts.name} cannot be trusted: {broken}",
-            "attnviz check compares it with the model's own eager weights; inspect --untrusted shows it",
+            "attnviz check compares it with the model's own eager weights, and "
+            "attnviz inspect --untrusted shows it",
         )
     doubts = (f"not to be trusted: {broken}",) if broken else ()
     notes = (*doubts, *loaded.notes, *inputs.notes, *seen.notes, *keeper.notes)
