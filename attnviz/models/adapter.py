@@ -158,6 +158,15 @@ def base_of(source: Source, config: Path) -> tuple[Source, str | None]:
     return base, revision if base.kind == "hub" and isinstance(revision, str) else None
 
 
+def require_plain(base: Source, options: Mapping[str, Any]) -> None:
+    """Nothing. Raises ModelError for the base of an adapter that holds an adapter itself."""
+    if not base.file and find(base, options) is not None:
+        raise ModelError(
+            f"the base model {base.name} holds an adapter itself",
+            "merge that into its base, save it, and name it: -m MERGED --adapter ADAPTER",
+        )
+
+
 def require_layers(config: Any, name: str) -> None:
     """Nothing. Raises ModelError for adapters that need peft's own forward around the model's."""
     kind = str(getattr(config.peft_type, "value", config.peft_type))

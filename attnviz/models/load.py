@@ -22,6 +22,7 @@ from attnviz.models.adapter import (
     has_base,
     kind_of,
     read_adapter,
+    require_plain,
     shape_config,
     unwrapped,
 )
@@ -165,11 +166,11 @@ def read(request: Request) -> LoadedModel:
     source, asked = request.source, request.adapter
     own = None if source.file else find(source, request.options)
     base, adapter = request, None
-    if own is None:
-        base = replace(request, source=whole(source, request.options))
-    elif not has_base(source, request.options):
+    if own is not None and not has_base(source, request.options):
         named, revision = base_of(source, own)
         base = replace(request, source=named, revision=revision)
+        require_plain(named, base.options)
+    base = replace(base, source=whole(base.source, base.options))
     if asked is None and own is not None:
         adapter = read_adapter(source, own, request.options)
     elif asked not in (None, ALONE):

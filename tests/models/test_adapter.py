@@ -121,6 +121,16 @@ def test_a_base_that_is_named_by_a_relative_path(
     )
 
 
+@pytest.mark.parametrize("base", ["both", "lora"])
+def test_a_base_with_an_adapter_of_its_own_is_refused(
+    models: Path, tmp_path: Path, base: str
+) -> None:
+    shutil.copytree(models / "lora", tmp_path / "lora")
+    say(tmp_path / "lora", base_model_name_or_path=str(models / base))
+    with pytest.raises(ModelError, match=f"the base model .*{base} holds an adapter itself"):
+        load(str(tmp_path / "lora"))
+
+
 def test_adapters_and_bases_of_the_hub_cache(models: Path, tmp_path: Path) -> None:
     cache = tmp_path / "hf" / "hub"
     shutil.copytree(models / "lora", tmp_path / "named")
