@@ -16,6 +16,7 @@ from attnviz.errors import InputError, ModelError
 from attnviz.models import samples as bundled
 from attnviz.models.cache import cached_models
 from attnviz.models.resolve import DEFAULT_MODEL, resolve
+from attnviz.models.samples import sample_models
 from attnviz.models.source import Source
 
 
@@ -68,7 +69,8 @@ def test_any_name_is_a_source_or_a_model_error(name: str) -> None:
     except ModelError as error:
         assert error.hint
     else:
-        assert source.kind in ("hub", "local")
+        known = {f"sample:{one.name}" for one in sample_models()}
+        assert source.kind in ("hub", "local") or (source.kind == "sample" and name in known)
 
 
 def test_local_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
