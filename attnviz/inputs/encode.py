@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
 from attnviz.inputs.axes import axis_of, padded
-from attnviz.inputs.batch import batch_tensors, pad_axis, require_ends
+from attnviz.inputs.batch import TARGET_SIZE, batch_tensors, pad_axis, require_ends
 from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.inputs.writer import Writer
+from attnviz.models.sides import Sides, source_side, target_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import torch
+    from transformers import PreTrainedTokenizerBase
 
     from attnviz.attention.axis import Axis
     from attnviz.models.loaded import LoadedModel
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
 class ModelInputs:
     """A batch that the model can run on.
 
-    `tensors` are the keyword arguments of its forward, on its device. `sources` has one axis per
-    example for the main or encoder side, `targets` one for the decoder side (None without a
-    decoder). `encoder_only`: no target was given, so that the decoder reads only a start token.
-    `notes` are what the picture must say of the input.
+    `tensors` are the keyword arguments of its forward: tensors, on its device, and settings.
+    `sources` has one axis per example for the main or encoder side, `targets` one for the decoder
+    side (None without a decoder). `encoder_only`: no target was given, so that the decoder reads
+    only a start token. `notes` are what the picture must say of the input.
     """
 
-    tensors: dict[str, torch.Tensor]
+    tensors: dict[str, Any]
     sources: tuple[Axis, ...]
     targets: tuple[Axis, ...] | None = None
     texts: tuple[Text, ...] = ()
@@ -103,26 +104,34 @@ def encode_batch(
     clean = tuple(cleaned(text, notes) for text in texts)
     for text in clean:
         check_form(loaded, text)
-    writer = Writer(loaded, tokenizer, bos, truncate, notes)
+    sides = sides_of(loaded, tokenizer)
+    writer = Writer(loaded, sides, bos, truncate, notes)
     rows = [writer.source(text) for text in clean]
     targets = writer.targets(clean, rows)
-    pad, side = pad_axis(loaded, tokenizer), side or tokenizer.padding_side
+    pad, side = pad_axis(loaded, sides.source), side or tokenizer.padding_side
+    target_pad = pad_axis(loaded, sides.target, TARGET_SIZE)
     sources = [
-        axis_of(tokenizer, row, (text.text, text.pair or ""))
+        axis_of(sides.source, row, (text.text, text.pair or ""))
         for row, text in zip(rows, clean, strict=True)
     ]
     decoded = [
-        axis_of(tokenizer, row, decoder_texts(loaded, text))
+        axis_of(sides.target, row, decoder_texts(loaded, text))
         for row, text in zip(targets, clean if targets else (), strict=True)
     ]
     return ModelInputs(
-        tensors=batch_tensors(loaded, rows, targets, pad.ids[0], side),
+        tensors=batch_tensors(loaded, rows, targets, (pad.ids[0], target_pad.ids[0]), side),
         sources=level(sources, pad, side),
-        targets=level(decoded, pad, "right") if decoded else None,
+        targets=level(decoded, target_pad, "right") if decoded else None,
         texts=clean,
         encoder_only=bool(targets) and not reads_target(loaded, clean),
         notes=tuple(notes),
     )
+
+
+def sides_of(loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase) -> Sides:
+    """The tokenizers of both sides; a decoder that rereads the source has the source's."""
+    source = source_side(tokenizer)
+    return Sides(source, source if rereads_source(loaded) else target_side(tokenizer))
 
 
 def reads_target(loaded: LoadedModel, texts: Sequence[Text]) -> bool:

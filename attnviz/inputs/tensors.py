@@ -10,6 +10,7 @@ from attnviz.attention.axis import Axis, slots
 from attnviz.errors import InputError
 from attnviz.inputs.encode import ModelInputs
 from attnviz.models.loaded import input_device
+from attnviz.models.sides import source_side, target_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ def from_tensors(
 
     module = model.module if isinstance(model, PlainModel) else model
     placed = moved(called(module, tensors), input_device(model))
-    sources = side(placed, "", tokenizer)
+    sources = side(placed, "", tokenizer and source_side(tokenizer))
     if sources is None and isinstance(model, PlainModel):
         return from_arguments(module, placed)
     if sources is None:
@@ -45,9 +46,8 @@ def from_tensors(
             f"no input_ids among the tensors: {', '.join(placed) or 'there are none'}",
             "give at least input_ids of shape (examples, tokens)",
         )
-    return ModelInputs(
-        placed, sources, per_example(side(placed, "decoder_", tokenizer), len(sources))
-    )
+    targets = side(placed, "decoder_", tokenizer and target_side(tokenizer))
+    return ModelInputs(placed, sources, per_example(targets, len(sources)))
 
 
 def per_example(targets: tuple[Axis, ...] | None, examples: int) -> tuple[Axis, ...] | None:

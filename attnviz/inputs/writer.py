@@ -13,10 +13,9 @@ from attnviz.inputs.rows import Row, tokenize
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from transformers import PreTrainedTokenizerBase
-
     from attnviz.inputs.text import Text
     from attnviz.models.loaded import LoadedModel
+    from attnviz.models.sides import Sides
 
 READS = "rows of the decoder bear the token that is read; each predicts the token after it"
 NO_TARGET = "no target was given: only the encoder is shown; --target TEXT adds the decoder"
@@ -27,7 +26,7 @@ class Writer:
     """Turns texts into rows of tokens; what it had to change goes into `notes`."""
 
     loaded: LoadedModel
-    tokenizer: PreTrainedTokenizerBase
+    sides: Sides
     bos: bool | None
     truncate: bool
     notes: dict[str, None]
@@ -35,13 +34,13 @@ class Writer:
     def source(self, text: Text) -> Row:
         """The tokens of the text and its pair."""
         limit = token_limit(self.loaded)
-        row = self.begun(tokenize(self.tokenizer, text.text, text.pair))
+        row = self.begun(tokenize(self.sides.source, text.text, text.pair))
         if limit is not None and len(row) > limit:
             whole = len(row)
             if not self.truncate:
                 raise too_long(self.loaded, whole, limit, "text", text.where)
-            room = limit - (whole - len(tokenize(self.tokenizer, text.text, text.pair)))
-            row = self.begun(tokenize(self.tokenizer, text.text, text.pair, limit=room))
+            room = limit - (whole - len(tokenize(self.sides.source, text.text, text.pair)))
+            row = self.begun(tokenize(self.sides.source, text.text, text.pair, limit=room))
             self.notes[f"the text was cut to {len(row)} of {whole} tokens"] = None
         self.check_parts(text, row)
         return row
@@ -69,7 +68,7 @@ class Writer:
         """The row with or without the token that begins a sequence, as was asked."""
         if self.bos is None:
             return row
-        begin = self.tokenizer.bos_token_id
+        begin = self.sides.source.bos_token_id
         if begin is None:
             raise InputError(
                 f"the tokenizer of {self.loaded.facts.name} has no beginning-of-sequence token",
@@ -102,12 +101,12 @@ class Writer:
                 "give every text a target, or none",
             )
         limit = token_limit(self.loaded)
-        row = target_row(self.loaded, self.tokenizer, text.target)
+        row = target_row(self.loaded, self.sides.target, text.target)
         if limit is not None and len(row) > limit:
             whole = len(row)
             if not self.truncate:
                 raise too_long(self.loaded, whole, limit, "target", text.where)
-            row = target_row(self.loaded, self.tokenizer, text.target, limit)
+            row = target_row(self.loaded, self.sides.target, text.target, limit)
             self.notes[f"the target was cut to {len(row)} of {whole} tokens"] = None
         return row
 

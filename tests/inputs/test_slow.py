@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from attnviz.inputs.axes import axis_of
 from attnviz.inputs.rows import tokenize
 from attnviz.inputs.slow import find_part, locate
+from attnviz.models.sides import target_side
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,7 +92,8 @@ def test_sentencepiece(tmp_path: Path) -> None:
     model = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "m.model"))
     pieces = [model.id_to_piece(i) for i in range(model.get_piece_size())] + ["<pad>"]
     (tmp_path / "vocab.json").write_text(json.dumps({p: i for i, p in enumerate(pieces)}))
-    with pytest.warns(UserWarning, match="sacremoses"):
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Recommended: pip install sacremoses")
         tokenizer = MarianTokenizer(
             str(tmp_path / "m.model"), str(tmp_path / "m.model"), str(tmp_path / "vocab.json")
         )
@@ -99,7 +102,7 @@ def test_sentencepiece(tmp_path: Path) -> None:
     assert "▁" not in "".join(found.labels)
     assert "".join(part or "" for part in cut(found, text)).replace(" ", "") == "thecatonamat"
     assert len({word for word in found.words if word is not None}) == 5
-    target = tokenize(tokenizer, "the mat", target=True)
+    target = tokenize(target_side(tokenizer), "the mat")
     assert target.added[-1]
 
 
