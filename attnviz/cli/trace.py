@@ -124,6 +124,8 @@ def trace(
     model: o.ModelName = None,
     pair: o.Pair = None,
     target: o.Target = None,
+    source_lang: o.SourceLang = None,
+    target_lang: o.TargetLang = None,
     file: o.File = None,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
@@ -191,6 +193,7 @@ def trace(
     if qkv is not None:
         from_text: dict[str, object] = {
             "TEXT": text, "-m": model, "--pair": pair, "--target": target, "--file": file,
+            "--source-lang": source_lang, "--target-lang": target_lang,
             "--bos": bos, "--truncate": truncate or None, "--layer": layer, "--head": head,
             "--stack": stack, "--revision": revision, "--memory": memory, "--plan": plan or None,
         }  # fmt: skip
@@ -205,7 +208,7 @@ def trace(
     from attnviz.attention.selection import Selection
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
-    source = Source(text, file, None, pair, target)
+    source = Source(text, file, None, pair, target, source_lang, target_lang)
     source.check()
     refuse_saved(source)
     request = LoadRequest(model, device, dtype, revision, trust_remote_code, offline)

@@ -9,14 +9,12 @@ from attnviz.errors import InputError
 from attnviz.inputs.axes import axis_of, padded
 from attnviz.inputs.batch import TARGET_SIZE, batch_tensors, pad_axis, require_ends
 from attnviz.inputs.decoder import rereads_source
+from attnviz.inputs.languages import sides_of
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.inputs.writer import Writer
-from attnviz.models.sides import Sides, source_side, target_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from transformers import PreTrainedTokenizerBase
 
     from attnviz.attention.axis import Axis
     from attnviz.models.loaded import LoadedModel
@@ -73,9 +71,12 @@ def encode(
     target: str | None = None,
     bos: bool | None = None,
     truncate: bool = False,
+    source_lang: str | None = None,
+    target_lang: str | None = None,
 ) -> ModelInputs:
     """One input, ready to run. See `encode_batch`."""
-    return encode_batch(loaded, [Text(text, pair, target)], bos=bos, truncate=truncate)
+    given = Text(text, pair, target, source_lang=source_lang, target_lang=target_lang)
+    return encode_batch(loaded, [given], bos=bos, truncate=truncate)
 
 
 def encode_batch(
@@ -89,8 +90,8 @@ def encode_batch(
     """The texts as one batch, filled up on this side (None: that which the tokenizer fills).
 
     `bos` forces (True) or suppresses (False) the token that begins a sequence. Raises InputError
-    for a text that is empty, longer than the model takes (unless `truncate`), or of a form that
-    this model does not read.
+    for a text that is empty, longer than the model takes (unless `truncate`), or of a form or
+    language that this model does not read.
     """
     tokenizer = loaded.tokenizer
     if tokenizer is None:
@@ -104,7 +105,7 @@ def encode_batch(
     clean = tuple(cleaned(text, notes) for text in texts)
     for text in clean:
         check_form(loaded, text)
-    sides = sides_of(loaded, tokenizer)
+    sides = sides_of(loaded, tokenizer, clean, notes)
     writer = Writer(loaded, sides, bos, truncate, notes)
     rows = [writer.source(text) for text in clean]
     targets = writer.targets(clean, rows)
@@ -126,12 +127,6 @@ def encode_batch(
         encoder_only=bool(targets) and not reads_target(loaded, clean),
         notes=tuple(notes),
     )
-
-
-def sides_of(loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase) -> Sides:
-    """The tokenizers of both sides; a decoder that rereads the source has the source's."""
-    source = source_side(tokenizer)
-    return Sides(source, source if rereads_source(loaded) else target_side(tokenizer))
 
 
 def reads_target(loaded: LoadedModel, texts: Sequence[Text]) -> bool:

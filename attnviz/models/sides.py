@@ -1,8 +1,8 @@
 """The tokenizer of each side of an encoder-decoder: of what it reads, and of what it says.
 
-Some tokenizers hold two: with other pieces (Marian), other vocabularies (FSMT) or another language
-code (NLLB) for the target. They write targets only when they are switched, and name the ids of the
-side that they last decoded. A side is a tokenizer that stays on one of the two.
+Some tokenizers hold two: with other pieces (Marian), another vocabulary (FSMT) or another language
+code (NLLB) for the target. They write a target only while they are switched, FSMT not even then,
+and name the ids of both by the target's vocabulary. A side is a tokenizer that stays on one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def give_language(side: Any, name: str, language: str | None) -> None:
 
 
 def stay_on_target(side: Any) -> None:
-    """Let the tokenizer read every text as a target."""
+    """Let the tokenizer read every text as a target, by default in the source's language."""
+    if getattr(side, "tgt_lang", "") is None:
+        side.tgt_lang = side.src_lang
     if hasattr(side, "_switch_to_target_mode"):
         side._switch_to_input_mode = side._switch_to_target_mode
         with turn(side):

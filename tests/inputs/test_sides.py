@@ -16,7 +16,6 @@ from attnviz.inputs.encode import encode, encode_batch
 from attnviz.inputs.tensors import from_tensors
 from attnviz.inputs.text import Text
 from attnviz.models.sides import source_side, target_side
-from tests.models import translators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,20 +28,6 @@ MARIANS = ("marian", "separate_marian")
 # What every word of the two texts is cut into by the merges of `translators.fsmt`.
 FSMT_SOURCE = "the</w> cat</w> s a t</w> o n</w> the</w> m a t</w>"
 FSMT_TARGET = "die</w> k a t z e</w> s c h l i e f</w> a u f</w> d e r</w> m a t t e</w>"
-
-
-@pytest.fixture(scope="module")
-def translator(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], LoadedModel]:
-    """A tiny translation model by the name of its maker, loaded at the first call."""
-    ready: dict[str, LoadedModel] = {}
-
-    def get(name: str) -> LoadedModel:
-        if name not in ready:
-            folder = getattr(translators, name)(tmp_path_factory.mktemp("translators") / name)
-            ready[name] = attnviz.load(str(folder), offline=True)
-        return ready[name]
-
-    return get
 
 
 def folder_of(loaded: LoadedModel) -> Path:

@@ -123,3 +123,83 @@ def fsmt(folder: Path) -> Path:
         **LENGTH,
     )
     return save(folder, built(FSMTForConditionalGeneration, config), tokenizer)
+
+
+def m2m100(folder: Path) -> Path:
+    """An M2M100 that starts its targets with the end token; its tokenizer knows no target."""
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, M2M100Tokenizer
+
+    parts = folder / "parts"
+    parts.mkdir(parents=True)
+    pieces = pieces_of(ENGLISH + GERMAN, parts / "both", 70)[3:]
+    vocabulary = numbered(["<s>", "<pad>", "</s>", "<unk>", *pieces], parts / "vocab.json")
+    tokenizer = M2M100Tokenizer(str(vocabulary), str(parts / "both.model"))
+    config = M2M100Config(
+        vocab_size=tokenizer.encoder_size + len(tokenizer.lang_code_to_id),
+        bos_token_id=0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        **SMALL,
+        **LENGTH,
+    )
+    return save(folder, built(M2M100ForConditionalGeneration, config), tokenizer)
+
+
+def scored() -> list[tuple[str, float]]:
+    """A unigram vocabulary of the words and letters of the sentences, in fairseq's order."""
+    words = [f"\u2581{word}" for line in ENGLISH + GERMAN for word in line.split()]
+    letters = sorted({letter for word in words for letter in word})
+    ends = dict.fromkeys(["<s>", "<pad>", "</s>", "<unk>"], 0.0)
+    return list((ends | dict.fromkeys(letters, -9.0) | dict.fromkeys(words, -4.0)).items())
+
+
+def nllb(folder: Path) -> Path:
+    """An NLLB: an M2M100 whose byte-pair tokenizer writes codes such as eng_Latn."""
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
+
+    tokens = [token for token, _ in scored() if len(token) == 1 or token.startswith("<")]
+    pairs = [("\u2581", "d"), ("\u2581d", "i"), ("\u2581di", "e"), ("\u2581", "t")]
+    tokens += [one + two for one, two in pairs]
+    tokenizer = NllbTokenizer(
+        vocab={token: number for number, token in enumerate(tokens)}, merges=pairs
+    )
+    config = M2M100Config(
+        vocab_size=len(tokenizer),
+        bos_token_id=0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        **SMALL,
+        **LENGTH,
+    )
+    return save(folder, built(M2M100ForConditionalGeneration, config), tokenizer)
+
+
+def mbart(folder: Path, *, fifty: bool = False) -> Path:
+    """An mBART, whose codes stand behind the end token; with `fifty` in front, as mBART-50's."""
+    from transformers import (
+        MBart50Tokenizer,
+        MBartConfig,
+        MBartForConditionalGeneration,
+        MBartTokenizer,
+    )
+
+    kind = MBart50Tokenizer if fifty else MBartTokenizer
+    own = [(code, 0.0) for code in kind().lang_code_to_id]
+    tokenizer = kind(vocab=[*scored(), *own, ("<mask>", 0.0)])
+    config = MBartConfig(
+        vocab_size=len(tokenizer),
+        bos_token_id=0,
+        pad_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=2 if fifty else None,
+        **SMALL,
+        **LENGTH,
+    )
+    return save(folder, built(MBartForConditionalGeneration, config), tokenizer)
+
+
+def mbart50(folder: Path) -> Path:
+    """An mBART-50."""
+    return mbart(folder, fifty=True)
