@@ -70,6 +70,10 @@ def capture(
             target_lang=target_lang,
         )
         return run(loaded, encoded, selection, memory, untrusted)[0]
+    if any(one is not None for one in (pair, target, source_lang, target_lang)):
+        raise InputError(
+            "tensors are given whole", "leave pair, target, source_lang and target_lang out"
+        )
     found = captures(model, inputs, selection=selection, memory=memory, untrusted=untrusted)
     if len(found) > 1:
         raise InputError(

@@ -260,3 +260,10 @@ def test_a_saved_capture_has_its_languages_already() -> None:
 def test_nearest_codes() -> None:
     assert nearest("de", ["en_XX", "fi_FI", "de_DE"])[0] == "de_DE"
     assert nearest("deutsch", ["nl_Latn", "deu_Latn", "dan_Latn"])[0] == "deu_Latn"
+
+
+def test_tensors_take_no_further_parts(translator: Callable[[str], LoadedModel]) -> None:
+    with pytest.raises(InputError, match="tensors are given whole"):
+        attnviz.capture(
+            translator("m2m100").model, {"input_ids": torch.tensor([[4, 5]])}, target_lang="de"
+        )
