@@ -30,13 +30,18 @@ PADDED = 3  # tokens that padding replaces in the second example
 
 
 def check_model(
-    loaded: LoadedModel, text: str, target: str | None = None, memory: str | None = None
+    loaded: LoadedModel,
+    text: str,
+    target: str | None = None,
+    memory: str | None = None,
+    source_lang: str | None = None,
+    target_lang: str | None = None,
 ) -> list[Check]:
     """Everything that is proved of a model on this text.
 
     Raises UsageError when the memory is not enough, ModelError when the model cannot be run.
     """
-    tensors = read(loaded, text, target).tensors
+    tensors = read(loaded, text, target, source_lang, target_lang).tensors
     plan, why = beside_eager(loaded, tensors, memory)
     with explained(loaded, from_tensors(loaded.model, tensors), plan):
         return proofs(loaded, tensors, why)
@@ -64,11 +69,17 @@ def proofs(loaded: LoadedModel, tensors: dict[str, Any], why: str) -> list[Check
     return checks + matters(loaded.model, tensors, inputs.sources, inputs.targets)
 
 
-def read(loaded: LoadedModel, text: str, target: str | None) -> ModelInputs:
+def read(
+    loaded: LoadedModel,
+    text: str,
+    target: str | None,
+    source_lang: str | None = None,
+    target_lang: str | None = None,
+) -> ModelInputs:
     """The text as it is checked: a decoder reads it too, where it has no target."""
     if target is None and loaded.model.config.is_encoder_decoder:
         target = text
-    return encode(loaded, text, target=target)
+    return encode(loaded, text, target=target, source_lang=source_lang, target_lang=target_lang)
 
 
 def beside_eager(

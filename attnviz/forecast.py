@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -145,7 +145,9 @@ def clocked(run: Callable[[int], None], length: int, clock: Callable[[], float])
 def shortened(inputs: ModelInputs, tokens: int) -> ModelInputs:
     """The inputs with the first tokens and the last one of every sequence."""
 
-    def cut(one: torch.Tensor) -> torch.Tensor:
+    def cut(one: Any) -> Any:
+        if not isinstance(one, torch.Tensor):
+            return one
         if one.ndim < 2 or one.shape[1] <= tokens:
             return one.clone()
         return torch.cat([one[:, : tokens - 1], one[:, -1:]], dim=1)

@@ -35,6 +35,8 @@ def capture(
     *,
     pair: str | None = None,
     target: str | None = None,
+    source_lang: str | None = None,
+    target_lang: str | None = None,
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
     memory: str | None = None,
@@ -45,7 +47,8 @@ def capture(
     `model` comes from `attnviz.load`, or is any transformers model or module of PyTorch; then
     `inputs` is what its forward takes: a mapping, a tuple, or one tensor. Modules are seen where
     they call `nn.MultiheadAttention` or `F.scaled_dot_product_attention`. `pair` is the second
-    text of a pair, `target` the decoder's text. `layers` and `heads` restrict what is observed:
+    text of a pair, `target` the decoder's text, `source_lang` and `target_lang` the codes of their
+    languages for models that mark them. `layers` and `heads` restrict what is observed:
     the rest costs nothing. `memory` (such as "4GiB") bounds the maps that are kept; what does not
     fit is pooled. A capture that fails its self-checks (weights that are not finite, rows that do
     not sum to 1) is an error, unless `untrusted`: then its `checks` and `notes` say what failed.
@@ -58,8 +61,19 @@ def capture(
         from attnviz.models.load import wrap
 
         loaded = wrap(model)
-        encoded = encode(loaded, inputs, pair=pair, target=target)
+        encoded = encode(
+            loaded,
+            inputs,
+            pair=pair,
+            target=target,
+            source_lang=source_lang,
+            target_lang=target_lang,
+        )
         return run(loaded, encoded, selection, memory, untrusted)[0]
+    if any(one is not None for one in (pair, target, source_lang, target_lang)):
+        raise InputError(
+            "tensors are given whole", "leave pair, target, source_lang and target_lang out"
+        )
     found = captures(model, inputs, selection=selection, memory=memory, untrusted=untrusted)
     if len(found) > 1:
         raise InputError(

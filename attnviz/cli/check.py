@@ -33,6 +33,8 @@ def check(
         str, typer.Option(help="The text to run.", rich_help_panel=o.INPUT, metavar="TEXT")
     ] = TEXT,
     target: o.Target = None,
+    source_lang: o.SourceLang = None,
+    target_lang: o.TargetLang = None,
     json_: o.Json = False,
     quiet: o.Quiet = False,
     adapter: o.Adapter = None,
@@ -70,11 +72,13 @@ def check(
     )
     if plan:
         form = "json" if json_ else "table"
-        Planning(Selection(), talk, memory, form=form).checks(request, text, target)
+        Planning(Selection(), talk, memory, form=form).checks(
+            request, text, target, source_lang, target_lang
+        )
         return
     loaded = request.load(talk)
     with talk.progress(f"check {loaded.facts.name}"):
-        checks = check_model(loaded, text, target, memory)
+        checks = check_model(loaded, text, target, memory, source_lang, target_lang)
     if json_:
         found = {"model": asdict(loaded.facts), "checks": [asdict(one) for one in checks]}
         sys.stdout.write(json.dumps(found) + "\n")

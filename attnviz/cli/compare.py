@@ -37,6 +37,8 @@ def compare(
     model: o.ModelName = None,
     pair: o.Pair = None,
     target: o.Target = None,
+    source_lang: o.SourceLang = None,
+    target_lang: o.TargetLang = None,
     file: o.File = None,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
@@ -139,7 +141,7 @@ def compare(
 
     selection = Selection.parse(layer=layer, head=head, stack=stack)
     talk = Talk(quiet)
-    source = Source(text, file, None, pair, target)
+    source = Source(text, file, None, pair, target, source_lang, target_lang)
     source.check()
     form = chosen_form(json_, format_)
     template = Template(output or STDOUT)
@@ -223,8 +225,8 @@ def compare(
 
 
 def second(text: str, first: Source) -> Source:
-    """The source that --with names, with the pair and target of the first. Raises InputError."""
+    """The source that --with names, all else as for the first. Raises InputError."""
     if text == "":
         raise InputError("the text of --with is empty", "give at least one character")
     other = Source(text, None, None, None, None)
-    return other if other.saved else replace(other, pair=first.pair, target=first.target)
+    return other if other.saved else replace(first, text=text, file=None)

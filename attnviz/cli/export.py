@@ -31,6 +31,8 @@ def export(
     model: o.ModelName = None,
     pair: o.Pair = None,
     target: o.Target = None,
+    source_lang: o.SourceLang = None,
+    target_lang: o.TargetLang = None,
     file: o.File = None,
     texts: o.Texts = None,
     batch_size: o.BatchSize = 1,
@@ -94,7 +96,7 @@ def export(
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
     talk = Talk(quiet)
-    source = Source(text, file, texts, pair, target)
+    source = Source(text, file, texts, pair, target, source_lang, target_lang)
     source.check()
     check_batch(context, texts)
     template = Template(output)

@@ -39,6 +39,8 @@ def heads(
     model: o.ModelName = None,
     pair: o.Pair = None,
     target: o.Target = None,
+    source_lang: o.SourceLang = None,
+    target_lang: o.TargetLang = None,
     file: o.File = None,
     texts: o.Texts = None,
     batch_size: o.BatchSize = 1,
@@ -97,7 +99,7 @@ def heads(
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
     talk = Talk(quiet)
-    source = Source(text, file, texts, pair, target)
+    source = Source(text, file, texts, pair, target, source_lang, target_lang)
     if probe is None:
         source.check()
     else:
@@ -155,6 +157,8 @@ def check_probe(source: Source, selection: Selection) -> None:
         "--texts": source.texts,
         "--pair": source.pair,
         "--target": source.target,
+        "--source-lang": source.source_lang,
+        "--target-lang": source.target_lang,
         "--query": selection.query,
         "--key": selection.key,
     }

@@ -33,6 +33,8 @@ def inspect(
     model: o.ModelName = None,
     pair: o.Pair = None,
     target: o.Target = None,
+    source_lang: o.SourceLang = None,
+    target_lang: o.TargetLang = None,
     file: o.File = None,
     texts: o.Texts = None,
     batch_size: o.BatchSize = 1,
@@ -91,7 +93,7 @@ def inspect(
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
     talk = Talk(quiet)
-    source = Source(text, file, texts, pair, target)
+    source = Source(text, file, texts, pair, target, source_lang, target_lang)
     source.check()
     check_batch(context, texts)
     form = chosen_form(json_, format_)

@@ -67,13 +67,20 @@ class Planning:
 
         self.show(loaded, [repeated_tokens(loaded, 0, self.bos)] * SEEDS)
 
-    def checks(self, request: LoadRequest, text: str, target: str | None) -> None:
+    def checks(
+        self,
+        request: LoadRequest,
+        text: str,
+        target: str | None,
+        source_lang: str | None = None,
+        target_lang: str | None = None,
+    ) -> None:
         """Print what the checks of a model keep, and the time of their runs."""
         from attnviz.check import beside_eager, read, runs_of
         from attnviz.observe.plan import human
 
         loaded = request.load(self.talk)
-        inputs = read(loaded, text, target)
+        inputs = read(loaded, text, target, source_lang, target_lang)
         plan, why = beside_eager(loaded, inputs.tensors, self.memory)
         found = replace(self.forecast(loaded, inputs), plan=plan)
         runs = runs_of(inputs.tensors, sum(len(path.layers) for path in found.paths), not why)

@@ -33,6 +33,8 @@ class Source:
     texts: Path | None
     pair: str | None
     target: str | None
+    source_lang: str | None = None
+    target_lang: str | None = None
 
     def check(self) -> None:
         """Nothing. Raises UsageError unless there is exactly one source."""
@@ -44,8 +46,11 @@ class Source:
         if len(given) != 1:
             said = " and ".join(given) + " exclude each other" if given else "no text was given"
             raise UsageError(said, 'give a "text" in quotes, or - for standard input')
-        if self.saved is not None and (self.pair is not None or self.target is not None):
-            raise UsageError("a saved capture has its text already", "leave --pair and --target")
+        parts = (self.pair, self.target, self.source_lang, self.target_lang)
+        if self.saved is not None and any(part is not None for part in parts):
+            raise UsageError(
+                "a saved capture has its text already", "leave --pair, --target and languages out"
+            )
         if self.text == "":
             raise InputError("the text is empty", "give at least one character")
 
@@ -63,19 +68,31 @@ class Source:
         return self.text if self.text and self.text.endswith(".safetensors") else None
 
     def read(self) -> Iterator[Text]:
-        """Every text with its pair and target."""
+        """Every text with its pair, target and languages."""
         from attnviz.inputs.read import read_file, read_stdin, read_texts
         from attnviz.inputs.text import Text
 
         if self.texts is not None:
             for one in read_texts(self.texts):
-                yield Text(one.text, one.pair or self.pair, one.target or self.target, one.where)
+                yield replace(
+                    one,
+                    pair=one.pair or self.pair,
+                    target=one.target or self.target,
+                    source_lang=one.source_lang or self.source_lang,
+                    target_lang=one.target_lang or self.target_lang,
+                )
             return
         if self.file is not None:
             text = read_file(self.file)
         else:
             text = read_stdin() if self.text == "-" else str(self.text)
-        yield Text(text, self.pair, self.target)
+        yield Text(
+            text,
+            self.pair,
+            self.target,
+            source_lang=self.source_lang,
+            target_lang=self.target_lang,
+        )
 
 
 @dataclass(frozen=True)
@@ -230,8 +247,15 @@ def one_token_each(
 
 
 def batches(texts: Sequence[Text], size: int) -> Iterator[list[Text]]:
-    """Neighbours of one form, with a pair and a target or without, at most `size` together."""
-    for _, group in groupby(texts, lambda text: (text.pair is None, text.target is None)):
+    """Neighbours of one form, with a pair and a target or without, at most `size` together.
+
+    Those of one batch are in the same languages.
+    """
+
+    def form(text: Text) -> tuple[object, ...]:
+        return text.pair is None, text.target is None, text.source_lang, text.target_lang
+
+    for _, group in groupby(texts, form):
         alike = [*group]
         for start in range(0, len(alike), size):
             yield alike[start : start + size]

@@ -124,6 +124,8 @@ def trace(
     model: o.ModelName = None,
     pair: o.Pair = None,
     target: o.Target = None,
+    source_lang: o.SourceLang = None,
+    target_lang: o.TargetLang = None,
     file: o.File = None,
     bos: o.Bos = None,
     truncate: o.Truncate = False,
@@ -192,6 +194,7 @@ def trace(
     if qkv is not None:
         from_text: dict[str, object] = {
             "TEXT": text, "-m": model, "--pair": pair, "--target": target, "--file": file,
+            "--source-lang": source_lang, "--target-lang": target_lang,
             "--bos": bos, "--truncate": truncate or None, "--layer": layer, "--head": head,
             "--stack": stack, "--adapter": adapter, "--revision": revision, "--memory": memory,
             "--plan": plan or None,
@@ -207,7 +210,7 @@ def trace(
     from attnviz.attention.selection import Selection
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
-    source = Source(text, file, None, pair, target)
+    source = Source(text, file, None, pair, target, source_lang, target_lang)
     source.check()
     refuse_saved(source)
     request = LoadRequest(

@@ -39,7 +39,7 @@ def axis_of(tokenizer: PreTrainedTokenizerBase, row: Row, texts: Sequence[str]) 
 
 def reserved_ids(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     """The ids of special tokens, but not those that stand for text: unknown words and masks."""
-    reserved = set(tokenizer.all_special_ids)
+    reserved = {*tokenizer.all_special_ids, *getattr(tokenizer, "lang_code_to_id", {}).values()}
     ends = {
         tokenizer.convert_tokens_to_ids(token)
         for token in (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.axis import Axis
 from attnviz.errors import InputError
@@ -20,21 +20,32 @@ if TYPE_CHECKING:
     from attnviz.models.loaded import LoadedModel
 
 
-def pad_axis(loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase) -> Axis:
+# Where configs keep the size of the vocabulary of a side.
+SOURCE_SIZE = ("src_vocab_size", "vocab_size")
+TARGET_SIZE = ("decoder_vocab_size", "tgt_vocab_size", "vocab_size")
+
+
+def pad_axis(
+    loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase, size: Sequence[str] = SOURCE_SIZE
+) -> Axis:
     """The one position that fills up a batch: the padding token, else any that is ignored.
 
     That of the model first: some count positions, or look for the end of a text, by it.
     """
     own = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
-    number = next(int(one) for one in (model_pad(loaded), *own) if one is not None)
+    number = next(int(one) for one in (model_pad(loaded, size), *own) if one is not None)
     return Axis(labels=labels(tokenizer, [number]), ids=(number,), special=(True,), padding=(True,))
 
 
-def model_pad(loaded: LoadedModel) -> int | None:
-    """The padding token that the model's config names, unless it is none of its tokens."""
+def model_pad(loaded: LoadedModel, size: Sequence[str] = SOURCE_SIZE) -> int | None:
+    """The padding token that the model's config names, unless it is none of its tokens.
+
+    `size` are the names of how many there are.
+    """
     config = text_config(loaded.model.config)
     pad = getattr(config, "pad_token_id", None)
-    if not isinstance(pad, int) or not 0 <= pad < getattr(config, "vocab_size", pad + 1):
+    known = next((value for name in size if (value := getattr(config, name, None))), None)
+    if not isinstance(pad, int) or not 0 <= pad < (known or pad + 1):
         return None
     return pad
 
@@ -54,19 +65,22 @@ def batch_tensors(
     loaded: LoadedModel,
     rows: Sequence[Row],
     targets: Sequence[Row],
-    pad: int,
+    pads: tuple[int, int],
     side: str,
-) -> dict[str, torch.Tensor]:
-    """The keyword arguments of the model's forward that it knows, on its device."""
+) -> dict[str, Any]:
+    """The keyword arguments of the model's forward that it knows, on its device.
+
+    `pads` fill up the rows and the targets.
+    """
     kind = getattr(loaded.tokenizer, "pad_token_type_id", 0)
     ids = [row.ids for row in rows]
-    columns = {"input_ids": stacked(ids, pad, side)}
+    columns = {"input_ids": stacked(ids, pads[0], side)}
     columns["attention_mask"] = stacked([(1,) * len(row) for row in rows], 0, side)
     for name in rows[0].extras:
         fill = kind if name == "token_type_ids" else 0
         columns[name] = stacked([row.extras[name] for row in rows], fill, side)
     if targets:
-        columns["decoder_input_ids"] = stacked([row.ids for row in targets], pad, "right")
+        columns["decoder_input_ids"] = stacked([row.ids for row in targets], pads[1], "right")
         if len({len(row) for row in targets}) > 1:
             ones = [(1,) * len(row) for row in targets]
             columns["decoder_attention_mask"] = stacked(ones, 0, "right")
@@ -75,7 +89,10 @@ def batch_tensors(
         name: one for name, one in columns.items() if name in known or "input_ids" not in known
     }
     device = input_device(loaded.model)
-    return {name: one.to(device) for name, one in named.items()}
+    tensors: dict[str, Any] = {name: one.to(device) for name, one in named.items()}
+    if targets and "use_cache" in known:
+        tensors["use_cache"] = False  # FSMT hides later tokens of the target only so
+    return tensors
 
 
 def stacked(rows: Sequence[Sequence[int]], fill: int, side: str) -> torch.Tensor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
 from attnviz.inputs.rows import Row, tokenize
+from attnviz.models.sides import target_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +29,11 @@ def rereads_source(loaded: LoadedModel) -> bool:
 def target_row(
     loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase, text: str, limit: int | None = None
 ) -> Row:
-    """The tokens that the decoder reads while it says the text: a start token, then the text."""
-    row = tokenize(tokenizer, text, target=True, limit=limit)
+    """The tokens that the decoder reads while it says the text: a start token, then the text.
+
+    `tokenizer` is that of the target's side.
+    """
+    row = tokenize(tokenizer, text, limit=limit)
     if all(row.added):
         raise InputError("the tokenizer makes no tokens of the target", "give --target some words")
     end = tokenizer.eos_token_id
@@ -100,7 +104,8 @@ def own_shift(loaded: LoadedModel, labels: torch.Tensor) -> torch.Tensor | None:
 
 def start_token(loaded: LoadedModel) -> int:
     """The id that the decoder starts with."""
-    model, tokenizer = loaded.model, loaded.tokenizer
+    model = loaded.model
+    tokenizer = loaded.tokenizer and target_side(loaded.tokenizer)
     generation = getattr(model, "generation_config", None)
     for holder, names in (
         (model.config, ("decoder_start_token_id",)),

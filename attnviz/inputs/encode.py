@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
 from attnviz.inputs.axes import axis_of, padded
-from attnviz.inputs.batch import batch_tensors, pad_axis, require_ends
+from attnviz.inputs.batch import TARGET_SIZE, batch_tensors, pad_axis, require_ends
 from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.embedded import require_embedded
+from attnviz.inputs.languages import sides_of
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.inputs.writer import Writer
 from attnviz.models.reads import require_text
@@ -17,8 +18,6 @@ from attnviz.models.translate import naming_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import torch
 
     from attnviz.attention.axis import Axis
     from attnviz.models.loaded import LoadedModel
@@ -28,13 +27,13 @@ if TYPE_CHECKING:
 class ModelInputs:
     """A batch that the model can run on.
 
-    `tensors` are the keyword arguments of its forward, on its device. `sources` has one axis per
-    example for the main or encoder side, `targets` one for the decoder side (None without a
-    decoder). `encoder_only`: no target was given, so that the decoder reads only a start token.
-    `notes` are what the picture must say of the input.
+    `tensors` are the keyword arguments of its forward: tensors, on its device, and settings.
+    `sources` has one axis per example for the main or encoder side, `targets` one for the decoder
+    side (None without a decoder). `encoder_only`: no target was given, so that the decoder reads
+    only a start token. `notes` are what the picture must say of the input.
     """
 
-    tensors: dict[str, torch.Tensor]
+    tensors: dict[str, Any]
     sources: tuple[Axis, ...]
     targets: tuple[Axis, ...] | None = None
     texts: tuple[Text, ...] = ()
@@ -75,9 +74,12 @@ def encode(
     target: str | None = None,
     bos: bool | None = None,
     truncate: bool = False,
+    source_lang: str | None = None,
+    target_lang: str | None = None,
 ) -> ModelInputs:
     """One input, ready to run. See `encode_batch`."""
-    return encode_batch(loaded, [Text(text, pair, target)], bos=bos, truncate=truncate)
+    given = Text(text, pair, target, source_lang=source_lang, target_lang=target_lang)
+    return encode_batch(loaded, [given], bos=bos, truncate=truncate)
 
 
 @naming_tokenizer
@@ -92,8 +94,8 @@ def encode_batch(
     """The texts as one batch, filled up on this side (None: that which the tokenizer fills).
 
     `bos` forces (True) or suppresses (False) the token that begins a sequence. Raises InputError
-    for a text that is empty, longer than the model takes (unless `truncate`), or of a form that
-    this model does not read.
+    for a text that is empty, longer than the model takes (unless `truncate`), or of a form or
+    language that this model does not read.
     """
     require_text(loaded)
     tokenizer = loaded.tokenizer
@@ -108,24 +110,26 @@ def encode_batch(
     clean = tuple(cleaned(text, notes) for text in texts)
     for text in clean:
         check_form(loaded, text)
-    writer = Writer(loaded, tokenizer, bos, truncate, notes)
+    sides = sides_of(loaded, tokenizer, clean, notes)
+    writer = Writer(loaded, sides, bos, truncate, notes)
     rows = [writer.source(text) for text in clean]
     targets = writer.targets(clean, rows)
-    pad, side = pad_axis(loaded, tokenizer), side or tokenizer.padding_side
+    pad, side = pad_axis(loaded, sides.source), side or tokenizer.padding_side
+    target_pad = pad_axis(loaded, sides.target, TARGET_SIZE)
     sources = [
-        axis_of(tokenizer, row, (text.text, text.pair or ""))
+        axis_of(sides.source, row, (text.text, text.pair or ""))
         for row, text in zip(rows, clean, strict=True)
     ]
     decoded = [
-        axis_of(tokenizer, row, decoder_texts(loaded, text))
+        axis_of(sides.target, row, decoder_texts(loaded, text))
         for row, text in zip(targets, clean if targets else (), strict=True)
     ]
     require_embedded(loaded.model, loaded.facts.name, sources, decoder=False)
     require_embedded(loaded.model, loaded.facts.name, decoded, decoder=True)
     return ModelInputs(
-        tensors=batch_tensors(loaded, rows, targets, pad.ids[0], side),
+        tensors=batch_tensors(loaded, rows, targets, (pad.ids[0], target_pad.ids[0]), side),
         sources=level(sources, pad, side),
-        targets=level(decoded, pad, "right") if decoded else None,
+        targets=level(decoded, target_pad, "right") if decoded else None,
         texts=clean,
         encoder_only=bool(targets) and not reads_target(loaded, clean),
         notes=tuple(notes),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-FIELDS = ("text", "pair", "target")
+FIELDS = ("text", "pair", "target", "source_lang", "target_lang")
 
 
 def read_file(path: str | Path) -> str:
@@ -32,8 +32,8 @@ def read_stdin() -> str:
 def read_texts(path: str | Path) -> list[Text]:
     """Many texts: one per line of .txt, one object per line of .jsonl, one row of .csv.
 
-    JSON objects and CSV rows have `text`, and may have `pair` and `target`. Empty lines are left
-    out. Raises InputError with file and line number.
+    JSON objects and CSV rows have `text`, and may have `pair`, `target`, `source_lang` and
+    `target_lang`. Empty lines are left out. Raises InputError with file and line number.
     """
     path = input_file(path)
     readers: dict[str, Callable[[str, Path], Iterator[Text]]] = {
@@ -130,17 +130,13 @@ def rows_of(content: str, path: Path) -> Iterator[Text]:
 
 def text_from(found: dict[str, object], where: str) -> Text:
     """The text of one object, whose fields must be texts."""
+    fields: dict[str, str] = {}
     for name in FIELDS:
         value = found.get(name)
         if name == "text" and not value:
             raise InputError(f"{where} has no text", 'each needs the field "text"')
         if value is not None and not isinstance(value, str):
             raise InputError(f"{where}: {name} is not a text but {type(value).__name__}")
-    text, pair, target = (found.get(name) for name in FIELDS)
-    assert isinstance(text, str)
-    return Text(
-        text,
-        pair if isinstance(pair, str) else None,
-        target if isinstance(target, str) else None,
-        where,
-    )
+        if value is not None:
+            fields[name] = value
+    return Text(**fields, where=where)

@@ -18,6 +18,7 @@ from attnviz.inputs.rows import Row
 from attnviz.inputs.text import Text
 from attnviz.inputs.writer import Writer
 from attnviz.models.reads import require_text
+from attnviz.models.sides import Sides, source_side
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -39,9 +40,9 @@ def repeated_tokens(loaded: LoadedModel, seed: int, bos: bool | None = None) -> 
     import torch
 
     require_text(loaded)
-    tokenizer = loaded.tokenizer
-    if tokenizer is None:
+    if loaded.tokenizer is None:
         raise InputError(f"{loaded.facts.name} has no tokenizer", "a probe needs its vocabulary")
+    tokenizer = source_side(loaded.tokenizer)
     start = beginning(loaded, tokenizer, bos)
     count = fitting(loaded, len(start))
     usable = ordinary_ids(loaded, tokenizer)
@@ -58,7 +59,7 @@ def repeated_tokens(loaded: LoadedModel, seed: int, bos: bool | None = None) -> 
     row = Row(ids, (None,) * len(ids), added, tuple(None if one else 0 for one in added))
     pad = pad_axis(loaded, tokenizer).ids[0]
     return ModelInputs(
-        tensors=batch_tensors(loaded, [row], (), pad, tokenizer.padding_side),
+        tensors=batch_tensors(loaded, [row], (), (pad, pad), tokenizer.padding_side),
         sources=(axis_of(tokenizer, row, ("",)),),
         texts=(Text(""),),
         notes=(f"{count} random tokens, {COPIES} times over (seed {seed})",),
@@ -69,7 +70,7 @@ def beginning(
     loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase, bos: bool | None
 ) -> tuple[int, ...]:
     """The ids that the tokenizer puts in front of every text, mostly none or one."""
-    row = Writer(loaded, tokenizer, bos, False, {}).source(Text("a"))
+    row = Writer(loaded, Sides(tokenizer, tokenizer), bos, False, {}).source(Text("a"))
     count = sum(1 for _ in takewhile(bool, row.added))
     return row.ids[:count]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.inputs.slow import find_part, locate
 from attnviz.models.labels import labels
+from attnviz.models.sides import turn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -65,20 +66,16 @@ def tokenize(
     text: str,
     pair: str | None = None,
     *,
-    target: bool = False,
     limit: int | None = None,
 ) -> Row:
-    """The tokens of a text, or of a pair, as the tokenizer joins them; cut to `limit` tokens.
-
-    With `target`, as the tokenizer writes what a decoder is to say.
-    """
+    """The tokens of a text, or of a pair, as the tokenizer joins them; cut to `limit` tokens."""
     options: dict[str, Any] = {"verbose": False}
     if limit is not None:
         options |= {"truncation": "longest_first", "max_length": limit}
     if tokenizer.is_fast:
         options |= {"return_offsets_mapping": True, "return_special_tokens_mask": True}
-    given: dict[str, Any] = {"text_target": text} if target else {"text": text, "text_pair": pair}
-    encoding = tokenizer(**given, **options)
+    with turn(tokenizer):
+        encoding = tokenizer(text, pair, **options)
     ids = tuple(int(one) for one in encoding["input_ids"])
     own = ("input_ids", "attention_mask", "offset_mapping", "special_tokens_mask")
     extras = {

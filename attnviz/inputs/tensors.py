@@ -11,6 +11,7 @@ from attnviz.errors import InputError
 from attnviz.inputs.embedded import require_embedded
 from attnviz.inputs.encode import ModelInputs
 from attnviz.models.loaded import input_device
+from attnviz.models.sides import source_side, target_side
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def from_tensors(
 
     module = model.module if isinstance(model, PlainModel) else model
     placed = moved(called(module, tensors), input_device(model))
-    sources = side(placed, "", tokenizer)
+    sources = side(placed, "", tokenizer and source_side(tokenizer))
     if sources is None and isinstance(model, PlainModel):
         return from_arguments(module, placed)
     if sources is None:
@@ -46,7 +47,8 @@ def from_tensors(
             f"no input_ids among the tensors: {', '.join(placed) or 'there are none'}",
             "give at least input_ids of shape (examples, tokens)",
         )
-    targets = per_example(side(placed, "decoder_", tokenizer), len(sources))
+    targets = side(placed, "decoder_", tokenizer and target_side(tokenizer))
+    targets = per_example(targets, len(sources))
     name = type(module).__name__
     require_embedded(model, name, sources, decoder=False)
     require_embedded(model, name, targets or (), decoder=True)

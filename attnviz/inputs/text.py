@@ -11,12 +11,17 @@ LONE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Text:
-    """A text, its pair and its target, where they were given; `where` is file and line."""
+    """A text, its pair and its target, where they were given; `where` is file and line.
+
+    `source_lang` and `target_lang` are the codes of their languages, for models that mark them.
+    """
 
     text: str
     pair: str | None = None
     target: str | None = None
     where: str = ""
+    source_lang: str | None = None
+    target_lang: str | None = None
 
 
 def without_surrogates(text: str) -> tuple[str, int]:

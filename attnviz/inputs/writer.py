@@ -13,11 +13,10 @@ from attnviz.inputs.rows import Row, tokenize
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from transformers import PreTrainedTokenizerBase
-
     from attnviz.inputs.limits import Side
     from attnviz.inputs.text import Text
     from attnviz.models.loaded import LoadedModel
+    from attnviz.models.sides import Sides
 
 READS = "rows of the decoder bear the token that is read; each predicts the token after it"
 NO_TARGET = "no target was given: only the encoder is shown; --target TEXT adds the decoder"
@@ -28,19 +27,19 @@ class Writer:
     """Turns texts into rows of tokens; what it had to change goes into `notes`."""
 
     loaded: LoadedModel
-    tokenizer: PreTrainedTokenizerBase
+    sides: Sides
     bos: bool | None
     truncate: bool
     notes: dict[str, None]
 
     def source(self, text: Text) -> Row:
         """The tokens of the text and its pair."""
-        row = self.begun(tokenize(self.tokenizer, text.text, text.pair))
+        row = self.begun(tokenize(self.sides.source, text.text, text.pair))
         whole = len(row)
         limit = self.room(whole, "encoder", "text", text.where)
         if limit is not None:
-            room = limit - (whole - len(tokenize(self.tokenizer, text.text, text.pair)))
-            row = self.begun(tokenize(self.tokenizer, text.text, text.pair, limit=room))
+            room = limit - (whole - len(tokenize(self.sides.source, text.text, text.pair)))
+            row = self.begun(tokenize(self.sides.source, text.text, text.pair, limit=room))
             self.notes[f"the text was cut to {len(row)} of {whole} tokens"] = None
         self.check_parts(text, row)
         return row
@@ -68,7 +67,7 @@ class Writer:
         """The row with or without the token that begins a sequence, as was asked."""
         if self.bos is None:
             return row
-        begin = self.tokenizer.bos_token_id
+        begin = self.sides.source.bos_token_id
         if begin is None:
             raise InputError(
                 f"the tokenizer of {self.loaded.facts.name} has no beginning-of-sequence token",
@@ -100,11 +99,11 @@ class Writer:
                 f"{text.where or 'one of the texts'} has no target, but others have",
                 "give every text a target, or none",
             )
-        row = target_row(self.loaded, self.tokenizer, text.target)
+        row = target_row(self.loaded, self.sides.target, text.target)
         whole = len(row)
         limit = self.room(whole, "decoder", "target", text.where)
         if limit is not None:
-            row = target_row(self.loaded, self.tokenizer, text.target, limit)
+            row = target_row(self.loaded, self.sides.target, text.target, limit)
             self.notes[f"the target was cut to {len(row)} of {whole} tokens"] = None
         return row
 

@@ -12,6 +12,7 @@ from attnviz.models.answers import (
     next_token,
     token_classes,
 )
+from attnviz.models.sides import source_side, target_side
 from attnviz.models.task import Task, logits_of, task_of
 
 if TYPE_CHECKING:
@@ -49,11 +50,12 @@ def answer(
     if task == "token class":
         return token_classes(logits, source, config)
     assert loaded.tokenizer is not None
+    tokenizer = source_side(loaded.tokenizer)
     if task == "masked token":
-        return masked_tokens(logits, source, loaded.tokenizer)
+        return masked_tokens(logits, source, tokenizer)
     if task == "next target token":
         if inputs.encoder_only:
             return Prediction(task, note="without a target only the encoder ran")
         assert inputs.targets is not None
-        return next_token(task, logits, inputs.targets[example], loaded.tokenizer)
-    return next_token(task, logits, source, loaded.tokenizer)
+        return next_token(task, logits, inputs.targets[example], target_side(loaded.tokenizer))
+    return next_token(task, logits, source, tokenizer)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attnviz.cli.app import run
-from tests.models.fixtures import copy, folder, loaded, private_cache
+from tests.models.fixtures import copy, folder, loaded, private_cache, translator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["copy", "folder", "loaded", "private_cache"]
+__all__ = ["copy", "folder", "loaded", "private_cache", "translator"]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 from attnviz.inputs.axes import axis_of
 from attnviz.inputs.rows import tokenize
 from attnviz.inputs.slow import find_part, locate
+from attnviz.models.sides import target_side
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,7 +99,7 @@ def test_sentencepiece(tmp_path: Path) -> None:
     assert "▁" not in "".join(found.labels)
     assert "".join(part or "" for part in cut(found, text)).replace(" ", "") == "thecatonamat"
     assert len({word for word in found.words if word is not None}) == 5
-    target = tokenize(tokenizer, "the mat", target=True)
+    target = tokenize(target_side(tokenizer), "the mat")
     assert target.added[-1]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.models import tiny
+from tests.models import tiny, translators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,5 +67,21 @@ def copy(tmp_path: Path, folder: Callable[[str], Path]) -> Callable[[str], Path]
 
     def get(name: str) -> Path:
         return shutil.copytree(folder(name), tmp_path / name)
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def translator(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], LoadedModel]:
+    """A tiny translation model by the name of its maker, loaded at the first call."""
+    from attnviz.models.load import load
+
+    ready: dict[str, LoadedModel] = {}
+
+    def get(name: str) -> LoadedModel:
+        if name not in ready:
+            folder = getattr(translators, name)(tmp_path_factory.mktemp("translators") / name)
+            ready[name] = load(str(folder), offline=True)
+        return ready[name]
 
     return get

@@ -19,6 +19,20 @@ Target = Annotated[
         help="What the decoder of an encoder-decoder reads.", rich_help_panel=INPUT, metavar="TEXT"
     ),
 ]
+SourceLang = Annotated[
+    str | None,
+    typer.Option(
+        help="The language of the text, by its code, for models that mark it: NLLB, mBART, M2M100.",
+        rich_help_panel=INPUT,
+        metavar="CODE",
+    ),
+]
+TargetLang = Annotated[
+    str | None,
+    typer.Option(
+        help="The language of --target, by its code.", rich_help_panel=INPUT, metavar="CODE"
+    ),
+]
 File = Annotated[
     Path | None,
     typer.Option(
