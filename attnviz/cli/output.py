@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from attnviz.errors import AttnvizError, OutputError
+from attnviz.files import found, passes_on, refusals, written
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,40 +89,15 @@ def write_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
         fill(sys.stdout.buffer)
         return
     make_folder(path)
-    with refusals(path):
-        replace(path, fill)
+    with written(path) as temporary, temporary.open("wb") as file:
+        fill(file)
 
 
 def make_folder(path: Path) -> None:
     """Make the folder that the file is to lie in. Raises OutputError."""
     writable(path)
     with refusals(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-
-@contextlib.contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """What the system refuses, as OutputError."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror}", "choose another place"
-        ) from error
-
-
-def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """Write beside `path` and rename, with the rights that a new file gets."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}."[:200])
-    try:
-        with os.fdopen(handle, "wb") as file:
-            fill(file)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        found(path)[0].parent.mkdir(parents=True, exist_ok=True)
 
 
 def writable(path: Path) -> None:
@@ -131,8 +106,11 @@ def writable(path: Path) -> None:
         if path.is_dir():
             raise OutputError(f"cannot write {path}: it is a folder", "name a file in it")
         folder = next(one for one in path.parents if one.exists())
-        path.exists()  # names can be too long
-    if not folder.is_dir():
-        raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        if not folder.is_dir():
+            raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
+        place, there = found(path)
+        folder = next(one for one in place.parents if one.exists())
+        needed = [path] if there is not None else []
+        needed += [] if there is not None and passes_on(there) else [folder]
+    if not all(os.access(one, os.W_OK) for one in needed):
         raise OutputError(f"cannot write {path}: permission denied", "choose another place")
