@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 
-from attnviz.errors import AttnvizError, OutputError
+from attnviz.errors import AttnvizError, OutputError, UsageError
 from attnviz.files import found, passes_on, refusals, written
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from attnviz.render.data.rows import Row
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,15 @@ def print_line(text: str, stream: TextIO) -> None:
         stream.write(" " * (len(line) - len(body)) + shown + "\n")
 
 
+def print_rows(rows: Iterable[Row], form: Literal["tsv", "csv"], stream: TextIO) -> None:
+    """Write the rows; on a terminal the control characters of tokens are spelled out."""
+    from attnviz.render.data.rows import to_text
+    from attnviz.render.safe import visible
+
+    text = to_text(rows, form)
+    stream.write(visible(text) if stream.isatty() else text)
+
+
 def write_text(path: Path, text: str) -> None:
     """Put the text into the file, whole or not at all; `-` is stdout. Raises OutputError."""
     write_file(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
@@ -82,8 +94,14 @@ def write_text(path: Path, text: str) -> None:
 def write_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     """Let `fill` write the file, whole or not at all; `-` is stdout. Folders are made.
 
-    Raises OutputError.
+    A terminal gets text with its control characters spelled out. Raises OutputError, UsageError
+    for anything but text on a terminal.
     """
+    if str(path) == "-" and sys.stdout.isatty():
+        shown = io.BytesIO()
+        fill(shown)
+        sys.stdout.write(on_terminal(shown.getvalue()))
+        return
     if str(path) == "-":
         sys.stdout.flush()
         fill(sys.stdout.buffer)
@@ -91,6 +109,18 @@ def write_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     make_folder(path)
     with written(path) as temporary, temporary.open("wb") as file:
         fill(file)
+
+
+def on_terminal(data: bytes) -> str:
+    """The contents of a file as a terminal may show them. Raises UsageError unless it is text."""
+    from attnviz.render.safe import visible
+
+    try:
+        return visible(data.decode())
+    except UnicodeDecodeError:
+        raise UsageError(
+            "-o - is the terminal, and this is no text", "write to a file, or pipe it on"
+        ) from None
 
 
 def make_folder(path: Path) -> None:
