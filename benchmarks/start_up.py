@@ -10,7 +10,7 @@ from pathlib import Path
 
 from side_by_side import commands, machine, table
 
-RUN = "from attnviz.cli.app import main; main()"
+RUN = "from attnviz.__main__ import main; main()"
 TEXT = "The old sailor met the young widow, and then the old sailor"
 BARE = """
 import sys, torch

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-from uuid import uuid4
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from attnviz.attention.mapped import MappedArrays
 from attnviz.attention.rounded import Stored, rounded, rounding_note
 from attnviz.attention.seal import Seals, altered, head_seals, seal
 from attnviz.errors import InputError, OutputError
+from attnviz.files import written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,19 +76,11 @@ def save(capture: Capture, path: str | Path, dtype: StoreDtype = "float32") -> N
     }
     meta["seal"] = seal(json.dumps(meta).encode())
     target = Path(path)
-    temporary = target.parent / f".{uuid4().hex}.safetensors"
     try:
-        temporary.touch()
-        mode = temporary.stat().st_mode  # safetensors would make it readable to its owner alone
-        save_file(parts.arrays, temporary, metadata={KEY: json.dumps(meta)})
-        temporary.chmod(mode)
-        temporary.replace(target)
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"cannot write {target}: {reason}", "choose another place") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        with written(target) as file:
+            save_file(parts.arrays, file, metadata={KEY: json.dumps(meta)})
+    except SafetensorError as error:
+        raise OutputError(f"cannot write {target}: {error}", "choose another place") from error
 
 
 def open_capture(path: str | Path) -> Capture:

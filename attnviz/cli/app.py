@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import typer
 
 import attnviz
-from attnviz.cli import check, compare, export, heads, inspect, models, trace
+from attnviz.cli import check, compare, export, heads, inspect, interrupt, models, trace
 from attnviz.cli.options import NONE
 from attnviz.cli.output import print_error
-from attnviz.errors import AttnvizError, UsageError
+from attnviz.errors import AttnvizError, OutputError, UsageError
 
 # What typer raises for a wrong command line: the base of the one such error that it documents.
 WrongUsage: Any = typer.BadParameter.__mro__[1]
@@ -65,27 +65,27 @@ def _root(
     """See what every attention head of a transformers model looks at."""
 
 
-def main() -> None:
-    """Run the command line: exit code 0, 1 for a known failure, 2 for usage, 130 interrupted."""
-    sys.exit(run(sys.argv[1:]))
-
-
 def run(arguments: list[str]) -> int:
-    """The exit code of one command line. With ATTNVIZ_DEBUG set, tracebacks come through."""
+    """0, 1 for a known failure, 2 for usage, 130 interrupted: the exit code of a command line.
+
+    With ATTNVIZ_DEBUG set, tracebacks come through.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
         return called(arguments)
     except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return interrupt.CODE
+    except BrokenPipeError:  # the reader has what it wanted
         return 1
     except AttnvizError as error:
         if os.environ.get("ATTNVIZ_DEBUG"):
             raise
-        sys.stdout.flush()
+        if interrupt.seen:
+            return interrupt.CODE
+        with contextlib.suppress(OutputError, BrokenPipeError):
+            sys.stdout.flush()
         print_error(error)
         return error.exit_code
 

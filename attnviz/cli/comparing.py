@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from attnviz.cli.output import write_text
+from attnviz.cli.output import print_rows, write_text
 from attnviz.cli.template import STDOUT
 from attnviz.cli.write import IMAGES, write_drawing
 from attnviz.errors import UsageError
@@ -106,7 +106,6 @@ class Comparing:
     def show(self, capture: Capture, view: Comparison, template: Template) -> None:
         """Print the comparison, or write it to the file."""
         from attnviz.render.data.compare import comparison_rows, comparison_values
-        from attnviz.render.data.rows import to_text
 
         kind = template.suffix if template.text != STDOUT else ""
         path = template.path(model=capture.model.name)
@@ -120,7 +119,7 @@ class Comparing:
         elif form == "json":
             stream.write(json.dumps(comparison_values(view), allow_nan=False) + "\n")
         else:
-            stream.write(to_text(comparison_rows(view), "tsv" if form == "tsv" else "csv"))
+            print_rows(comparison_rows(view), "tsv" if form == "tsv" else "csv", stream)
         if isinstance(stream, io.StringIO):
             write_text(path, stream.getvalue())
 

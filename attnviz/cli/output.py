@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, TextIO
 
-from attnviz.errors import AttnvizError, OutputError
+from attnviz.errors import AttnvizError, OutputError, UsageError
+from attnviz.files import found, passes_on, refusals, written
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from attnviz.render.data.rows import Row
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,15 @@ def print_line(text: str, stream: TextIO) -> None:
         stream.write(" " * (len(line) - len(body)) + shown + "\n")
 
 
+def print_rows(rows: Iterable[Row], form: Literal["tsv", "csv"], stream: TextIO) -> None:
+    """Write the rows; on a terminal the control characters of tokens are spelled out."""
+    from attnviz.render.data.rows import to_text
+    from attnviz.render.safe import visible
+
+    text = to_text(rows, form)
+    stream.write(visible(text) if stream.isatty() else text)
+
+
 def write_text(path: Path, text: str) -> None:
     """Put the text into the file, whole or not at all; `-` is stdout. Raises OutputError."""
     write_file(path, lambda file: file.write(text.encode("utf-8", "backslashreplace")))
@@ -82,47 +94,40 @@ def write_text(path: Path, text: str) -> None:
 def write_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     """Let `fill` write the file, whole or not at all; `-` is stdout. Folders are made.
 
-    Raises OutputError.
+    A terminal gets text with its control characters spelled out. Raises OutputError, UsageError
+    for anything but text on a terminal.
     """
+    if str(path) == "-" and sys.stdout.isatty():
+        shown = io.BytesIO()
+        fill(shown)
+        sys.stdout.write(on_terminal(shown.getvalue()))
+        return
     if str(path) == "-":
         sys.stdout.flush()
         fill(sys.stdout.buffer)
         return
     make_folder(path)
-    with refusals(path):
-        replace(path, fill)
+    with written(path) as temporary, temporary.open("wb") as file:
+        fill(file)
+
+
+def on_terminal(data: bytes) -> str:
+    """The contents of a file as a terminal may show them. Raises UsageError unless it is text."""
+    from attnviz.render.safe import visible
+
+    try:
+        return visible(data.decode())
+    except UnicodeDecodeError:
+        raise UsageError(
+            "-o - is the terminal, and this is no text", "write to a file, or pipe it on"
+        ) from None
 
 
 def make_folder(path: Path) -> None:
     """Make the folder that the file is to lie in. Raises OutputError."""
     writable(path)
     with refusals(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-
-@contextlib.contextmanager
-def refusals(path: Path) -> Iterator[None]:
-    """What the system refuses, as OutputError."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror}", "choose another place"
-        ) from error
-
-
-def replace(path: Path, fill: Callable[[BinaryIO], object]) -> None:
-    """Write beside `path` and rename, with the rights that a new file gets."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}."[:200])
-    try:
-        with os.fdopen(handle, "wb") as file:
-            fill(file)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+        found(path)[0].parent.mkdir(parents=True, exist_ok=True)
 
 
 def writable(path: Path) -> None:
@@ -131,8 +136,11 @@ def writable(path: Path) -> None:
         if path.is_dir():
             raise OutputError(f"cannot write {path}: it is a folder", "name a file in it")
         folder = next(one for one in path.parents if one.exists())
-        path.exists()  # names can be too long
-    if not folder.is_dir():
-        raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        if not folder.is_dir():
+            raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
+        place, there = found(path)
+        folder = next(one for one in place.parents if one.exists())
+        needed = [path] if there is not None else []
+        needed += [] if there is not None and passes_on(there) else [folder]
+    if not all(os.access(one, os.W_OK) for one in needed):
         raise OutputError(f"cannot write {path}: permission denied", "choose another place")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from attnviz.cli.output import write_text
+from attnviz.cli.output import print_rows, write_text
 from attnviz.cli.template import STDOUT
 from attnviz.cli.write import IMAGES, write_drawing
 
@@ -74,12 +74,12 @@ class Ranking:
     def write(self, table: HeadTable, form: str, stream: TextIO) -> None:
         """The table as rows or JSON."""
         from attnviz.render.data.as_json import ranking_values
-        from attnviz.render.data.rows import ranking_rows, to_text
+        from attnviz.render.data.rows import ranking_rows
 
         if form == "json":
             stream.write(json.dumps(ranking_values(table), allow_nan=False) + "\n")
         else:
-            stream.write(to_text(ranking_rows(table), "tsv" if form == "tsv" else "csv"))
+            print_rows(ranking_rows(table), "tsv" if form == "tsv" else "csv", stream)
 
     def draw(self, screen: FirstScreen, stream: TextIO) -> None:
         """The table or the matrix as a picture of characters."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from attnviz.cli.output import writable, write_text
+from attnviz.cli.output import print_rows, writable, write_text
 from attnviz.cli.template import STDOUT, Template
 from attnviz.cli.write import IMAGES
 from attnviz.errors import UsageError
@@ -80,14 +80,14 @@ class Show:
         self, capture: Capture, stream: Any, form: Literal["tsv", "csv"], number: int | None
     ) -> None:
         """The numbers of the view as tidy rows; of many texts each row starts with its number."""
-        from attnviz.render.data.rows import table_rows, to_text
+        from attnviz.render.data.rows import table_rows
         from attnviz.views.build import build
 
         rows = list(table_rows(build(capture, self.selection, self.look, self.view)))
         if number is not None:
             rows = [["text", *rows[0]], *([number, *row] for row in rows[1:])]
             rows = rows if number == 1 else rows[1:]
-        stream.write(to_text(rows, form))
+        print_rows(rows, form, stream)
 
 
 def heading(text: str, number: int, console: Console) -> RichText:

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from attnviz.cli.output import write_text
+from attnviz.cli.output import print_rows, write_text
 from attnviz.cli.template import STDOUT
 from attnviz.cli.write import IMAGES, write_drawing
 from attnviz.errors import SelectionError, UsageError
@@ -120,7 +120,6 @@ class Tracing:
 
     def show(self, view: HandTrace | HeadTrace, screen: FirstScreen | None = None) -> None:
         """Print the trace (as the screen that holds it), or write it to the file."""
-        from attnviz.render.data.rows import to_text
         from attnviz.render.data.trace import trace_rows, trace_values
 
         path = self.template.path(model="")
@@ -138,7 +137,7 @@ class Tracing:
         elif form == "json":
             stream.write(json.dumps(trace_values(view, screen), allow_nan=False) + "\n")
         else:
-            stream.write(to_text(trace_rows(view), "tsv" if form == "tsv" else "csv"))
+            print_rows(trace_rows(view), "tsv" if form == "tsv" else "csv", stream)
         if isinstance(stream, io.StringIO) and kind:
             write_text(path, stream.getvalue())
 

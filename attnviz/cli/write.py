@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import codecs
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,9 +29,9 @@ KINDS = (*IMAGES, *NUMBERS, "safetensors")
 UNCHANGED = ("npz", "safetensors", "align")  # kinds that hold the weights as they are
 
 
-def write_drawing(drawing: Drawing, path: Path) -> None:
-    """Nothing; the drawing stands in the file, in the form that its suffix says."""
-    data = drawing.to_bytes(path.suffix.removeprefix(".").lower())
+def write_drawing(drawing: Drawing, path: Path, kind: str = "") -> None:
+    """Nothing; the drawing stands in the file, in the form of `kind`, else of the suffix."""
+    data = drawing.to_bytes(kind or path.suffix.removeprefix(".").lower())
     write_file(path, lambda file: file.write(data))
 
 
@@ -107,7 +107,7 @@ class Export:
             capture, selection, self.look, self.view, self.score, least, grid_pixels(count)
         )
         drawing = draw(content, self.style or ImageStyle())
-        write_drawing(drawing, path)
+        write_drawing(drawing, path, kind)
         if drawing.warning or not faint(maps_in(content.body)):
             return drawing.warning
         return "nearly all cells are below a tenth of the scale: --scale sqrt shows them"
@@ -141,15 +141,12 @@ class Export:
         from attnviz.views.request import request
 
         asked = request(capture, selection, self.look)
-        text = io.TextIOWrapper(file, "utf-8", errors="backslashreplace", newline="")
+        out = codecs.getwriter("utf-8")(file, "backslashreplace")
         form: Literal["tsv", "csv"] = "tsv" if kind == "tsv" else "csv"
-        try:
-            write_rows([WEIGHTS], form, text)
-            for pair in asked.pairs:
-                for head, one in head_maps(asked.stack, [pair], self.look, asked.rows).maps:
-                    write_rows(map_rows(asked.stack.name, head, one, self.least), form, text)
-        finally:
-            text.detach()  # else stdout is closed, also when the reader of a pipe is gone
+        write_rows([WEIGHTS], form, out)
+        for pair in asked.pairs:
+            for head, one in head_maps(asked.stack, [pair], self.look, asked.rows).maps:
+                write_rows(map_rows(asked.stack.name, head, one, self.least), form, out)
 
     def wanted(self, capture: Capture, selection: Selection) -> dict[str, Wanted]:
         """Stack, layer, heads: of the stack that is named, else of all that have the selection."""

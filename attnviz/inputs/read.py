@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import sys
@@ -25,8 +26,16 @@ def read_file(path: str | Path) -> str:
 
 
 def read_stdin() -> str:
-    """The text that was piped in, without its last newline."""
-    return one_text(sys.stdin.buffer.read(), "standard input")
+    """The text that was piped in, without its last newline. Raises InputError."""
+    try:
+        data = sys.stdin.buffer.read()
+    except OSError as error:
+        closed = error.errno == errno.EBADF
+        raise InputError(
+            f"standard input cannot be read: {'it is closed' if closed else error.strerror}",
+            "pipe a text in, or give it in quotes",
+        ) from None
+    return one_text(data, "standard input")
 
 
 def read_texts(path: str | Path) -> list[Text]:

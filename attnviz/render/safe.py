@@ -43,6 +43,17 @@ def display(label: str, ascii_only: bool = False) -> str:
     return _ascii(shown) if ascii_only else shown
 
 
+def visible(text: str) -> str:
+    """The text with everything that does not print spelled out, but for line feeds and tabs.
+
+    Unlike a label it keeps its spaces and the letters as they are.
+    """
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else _glyph(char, unicodedata.category(char))
+        for char in text
+    )
+
+
 def fit(text: str, width: int, ellipsis: str = "…") -> str:
     """The text in at most `width` cells, its end replaced by an ellipsis where it is longer."""
     if width <= 0:

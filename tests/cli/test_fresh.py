@@ -25,7 +25,7 @@ found = [name for name in {HEAVY!r} if name in sys.modules]
 sys.stderr.write(f"heavy={{found}}")
 sys.exit(code)
 """
-MAIN = "from attnviz.cli.app import main; main()"
+MAIN = "from attnviz.__main__ import main; main()"
 
 
 def python(

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attnviz.attention.capture import AttentionStack
 from attnviz.attention.selection import Selection
@@ -114,6 +116,31 @@ def test_text_is_read_back_whatever_the_tokens(form, mark):
     back = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark))
     assert back[:2] == rows[:2]
     assert back[2] == ["\n", "\\ud83d"]
+
+
+@pytest.mark.parametrize(("form", "mark"), [("tsv", "\t"), ("csv", ",")])
+@given(
+    rows=st.lists(
+        st.lists(
+            st.text(st.characters(exclude_categories=["Cs"]))
+            | st.text(st.sampled_from("\r\n\t,\"'\x00\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029 \\")),
+            min_size=1,
+        )
+    )
+)
+def test_any_token_is_read_back(form, mark, rows):
+    text = to_text(rows, form)
+    assert [*csv.reader(io.StringIO(text, newline=""), delimiter=mark)] == rows
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [("a\r", '"a\r"'), ("\r\n", '"\r\n"'), ("\n", '"\n"'), ('"', '""""'), ("a b", "a b"),
+     ("\x1c\x85\u2028", "\x1c\x85\u2028"), ("a\tb,c", '"a\tb,c"')],
+)  # fmt: skip
+def test_cells_that_are_quoted(cell, written):
+    for form, mark in (("csv", ","), ("tsv", "\t")):
+        assert to_text([[cell, 1]], form) == f"{written}{mark}1\n"
 
 
 def test_a_key_of_several_tokens_is_one_key_of_a_querys_rows():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from attnviz.render.safe import display, fit
+from attnviz.render.safe import display, fit, visible
 
 FORBIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -64,3 +64,16 @@ def test_the_width_of_a_label_is_that_of_its_characters(label):
 )  # fmt: skip
 def test_labels_are_cut_by_cells(text, width, cut):
     assert fit(text, width) == cut
+
+
+@given(st.text(st.characters(codec=None)))
+def test_visible_text_keeps_its_lines_and_letters(text):
+    shown = visible(text)
+    assert shown.replace("\n", "").replace("\t", "").isprintable()
+    assert (shown.count("\n"), shown.count("\t")) == (text.count("\n"), text.count("\t"))
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        assert shown == text
+
+
+def test_visible_controls():
+    assert visible(' "\x1b[0m\x9b\x7f\r\x00"\n') == ' "␛[0m\\x9b\\x7f\\r\\x00"\n'

@@ -15,7 +15,7 @@ Format = Annotated[
     Literal["table", "tsv", "csv"],
     typer.Option(
         "--format",
-        help="table prints the picture; tsv and csv its numbers as rows.",
+        help="table prints the picture; tsv and csv its numbers as rows, quoted by the same rule.",
         rich_help_panel=OUTPUT,
         metavar="FORMAT",
     ),

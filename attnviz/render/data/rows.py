@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from attnviz.views.query_grid import QueryGrid
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from _typeshed import SupportsWrite
+
     from attnviz.views.alignment import AlignmentTable
     from attnviz.views.first_screen import Body, FirstScreen
     from attnviz.views.head_table import HeadTable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from attnviz.views.patterns import Head
 
 Row = list[Any]
+QUOTED_ENDS = "\r\n"
 WEIGHTS = ["stack", "layer", "head", "query", "query_label", "key", "key_label", "weight"]
 HEADS = ["stack", "layer", "head", "pattern", "strength"]
 QUERIES = [
@@ -140,7 +143,7 @@ def figure(value: float) -> str:
 
 
 def to_text(rows: Iterable[Row], form: Literal["tsv", "csv"]) -> str:
-    """The rows as text, one line each; cells that hold a separator are quoted.
+    """The rows as text, one line each, as `write_rows` writes them.
 
     Lone surrogates, which no file can hold, are written as escapes.
     """
@@ -149,7 +152,23 @@ def to_text(rows: Iterable[Row], form: Literal["tsv", "csv"]) -> str:
     return out.getvalue().encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def write_rows(rows: Iterable[Row], form: Literal["tsv", "csv"], out: TextIO) -> None:
-    """Write the rows to an open file, as they come."""
+def write_rows(rows: Iterable[Row], form: Literal["tsv", "csv"], out: SupportsWrite[str]) -> None:
+    """Write the rows to an open file, as they come.
+
+    Both forms quote alike: a cell that holds the delimiter, a quotation mark, a line feed or a
+    carriage return stands in quotation marks, those inside it doubled. `csv.reader` with the
+    form's delimiter reads every cell back from text opened with `newline=""`.
+    """
     delimiter = "\t" if form == "tsv" else ","
-    csv.writer(out, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    csv.writer(_Lines(out), delimiter=delimiter, lineterminator=QUOTED_ENDS).writerows(rows)
+
+
+class _Lines:
+    """Takes the records of `csv.writer`, which quotes what its line end holds; ends them in \\n."""
+
+    def __init__(self, out: SupportsWrite[str]) -> None:
+        self.out = out
+
+    def write(self, record: str) -> None:
+        """One record."""
+        self.out.write(record.removesuffix(QUOTED_ENDS) + "\n")
