@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.axis import Axis
 
-PAIR = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
+PAIR = re.compile(r"L(\d{1,18})H(\d{1,18})", re.IGNORECASE)
 LAYER_FORMS = "write a layer, a range or a list: 3, 0-5, 0-5,11,-1"
 HEAD_FORMS = "write a head, a range, a list, or layer and head: 5, 0-3, 5,7, L3H7, L3H7,L5H1"
 

@@ -13,9 +13,9 @@ from attnviz.errors import SelectionError
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
 
-PART = re.compile(r"(-?\d+)(?:-(-?\d+))?")
+PART = re.compile(r"(-?\d{1,18})(?:-(-?\d{1,18}))?")  # what is longer is at best a word
 TOKEN_FORMS = "a word, its second occurrence it#2, an index, -1 for the last, or a range 12-80"
-OCCURRENCE = re.compile(r"(.+)#(\d+)", re.DOTALL)
+OCCURRENCE = re.compile(r"(.+)#(\d{1,18})", re.DOTALL)
 
 
 def is_range(spec: str | None) -> bool:

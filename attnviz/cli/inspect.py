@@ -12,7 +12,7 @@ from attnviz.cli.output import Talk
 from attnviz.cli.planning import Planning
 from attnviz.cli.show import TEXTS, Show, check_output, chosen_form
 from attnviz.cli.source import LoadRequest, Source, captures
-from attnviz.cli.template import STDOUT, Template
+from attnviz.cli.template import FIELDS, STDOUT, Template
 from attnviz.cli.write import IMAGES, Export
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def inspect(
     check_batch(context, texts)
     form = chosen_form(json_, format_)
     template = Template(output or STDOUT)
-    check_output(template, form, several=texts is not None)
+    filled = ("model", "index") if template.suffix in TEXTS else FIELDS
+    check_output(template, form, several=texts is not None, filled=filled)
     check_effects(context, template.suffix or form, view)
     look = Look(
         scale=scale,

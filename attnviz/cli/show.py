@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attnviz.cli.output import print_rows, writable, write_text
-from attnviz.cli.template import STDOUT, Template
+from attnviz.cli.template import FIELDS, STDOUT, Template
 from attnviz.cli.write import IMAGES
 from attnviz.errors import UsageError
 
@@ -110,7 +110,9 @@ def chosen_form(json_: bool, format_: str) -> str:
     return "json" if json_ else format_
 
 
-def check_output(template: Template, form: str, *, several: bool) -> None:
+def check_output(
+    template: Template, form: str, *, several: bool, filled: tuple[str, ...] = ("model",)
+) -> None:
     """Nothing. Raises UsageError for an unknown format, OutputError for a bad place."""
     if template.text == STDOUT:
         return
@@ -127,11 +129,19 @@ def check_output(template: Template, form: str, *, several: bool) -> None:
             f"-o {template.text} and {option} contradict each other",
             "the suffix of the file says its format",
         )
-    check_places(template, several=several)
+    check_places(template, several=several, filled=filled)
 
 
-def check_places(template: Template, *, several: bool) -> None:
-    """Nothing. Raises UsageError when one file would hold many texts, OutputError for its place."""
+def check_places(template: Template, *, several: bool, filled: tuple[str, ...] = FIELDS) -> None:
+    """Nothing. Raises UsageError when one file would hold many texts, or the name has a place that
+    is not filled; OutputError where the file cannot be made.
+    """
+    for name in FIELDS:
+        if name in template.fields and name not in filled:
+            places = ", ".join(f"{{{one}}}" for one in filled) or "no places"
+            raise UsageError(
+                f"-o {template.text}: nothing fills {{{name}}} here", f"there are {places}"
+            )
     if several and "index" not in template.fields:
         raise UsageError("-o holds one text, --texts gives many", "put {index} into the name")
     if not template.fields:

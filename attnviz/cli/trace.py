@@ -190,7 +190,7 @@ def trace(
     talk = Talk(quiet)
     tracing = Tracing(query, key, top, form, width, color, ascii_, talk, template)
     if template.text != STDOUT:
-        check_places(template, several=False)
+        check_places(template, several=False, filled=("model",) if qkv is None else ())
     if qkv is not None:
         from_text: dict[str, object] = {
             "TEXT": text, "-m": model, "--pair": pair, "--target": target, "--file": file,

@@ -122,7 +122,7 @@ class Tracing:
         """Print the trace (as the screen that holds it), or write it to the file."""
         from attnviz.render.data.trace import trace_rows, trace_values
 
-        path = self.template.path(model="")
+        path = self.template.path(model=screen.facts.model.name if screen else "")
         kind = self.template.suffix if self.template.text != STDOUT else ""
         if kind in IMAGES:
             self.write_image(view, screen, path)

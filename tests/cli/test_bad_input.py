@@ -90,6 +90,11 @@ def test_damaged_weights(refused: Callable[..., str], copy: Callable[[str], Path
         (["--json", "--format", "csv"], 2, "--json and --format csv exclude each other"),
         (["-o", "out.csv", "--json"], 2, "-o out.csv and --json contradict each other"),
         (["-o", f"{__file__}/out.txt"], 1, "is no folder"),
+        (["-o", "L{layer}.txt"], 2, "-o L{layer}.txt: nothing fills {layer} here"),
+        (["--layer", "1" * 5000], 2, "is no number and no range"),
+        (["--head", f"L{'1' * 5000}H0"], 2, "does not name a layer and a head"),
+        (["--query", "1" * 5000], 1, "no token or word of the text reads so"),
+        (["--query", "cat#" + "1" * 5000], 1, "no token or word of the text reads so"),
     ],
 )
 def test_options(
@@ -231,6 +236,22 @@ def test_sources(refused: Callable[..., str], tmp_path: Path) -> None:
     assert "--file and --texts exclude each other" in err
     err = refused(2, "inspect", "--texts", path, "-o", tmp_path / "o.txt")
     assert "-o holds one text" in err
+
+
+def test_places_that_nothing_fills(refused: Callable[..., str]) -> None:
+    for command in ("heads", "compare"):
+        said = refused(2, command, TEXT, "-o", "{index}.csv")
+        assert said.splitlines()[1] == "hint: there are {model}"
+    said = refused(2, "trace", "--qkv", "sample:qkv/luong", "-o", "{model}.csv")
+    assert said.splitlines()[1] == "hint: there are no places"
+
+
+def test_a_trace_is_named_by_its_model(
+    answer: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    answer("trace", "good", "-m", "sample:sentiment", "-o", "{model}.csv")
+    assert [one.name for one in tmp_path.iterdir()] == ["sentiment.csv"]
 
 
 def test_weights_of_another_model(
