@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import safetensors
+from safetensors.numpy import load_file, save_file
 
 from attnviz.attention.axis import Axis
 from attnviz.attention.capture import (
@@ -15,9 +18,12 @@ from attnviz.attention.capture import (
     ModelFacts,
     Prediction,
 )
+from attnviz.attention.seal import seal
+from attnviz.attention.store import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 WORDS = ["[CLS]", "the", "cat", "sat", "on", "mat", ".", "[SEP]"]
 SCORES = ("content", "previous", "next", "self", "first", "special", "punctuation", "sink",
@@ -180,3 +186,19 @@ def translation() -> Capture:
         text="The house is wonderful.",
         target="Das Haus ist wunderbar.",
     )
+
+
+def description(path: Path) -> dict[str, Any]:
+    """What a saved capture says of its arrays, without its seal."""
+    with safetensors.safe_open(str(path), framework="np") as file:
+        found: dict[str, Any] = json.loads(file.metadata()[KEY])
+        del found["seal"]
+        return found
+
+
+def resealed(path: Path, found: Any, arrays: Mapping[str, np.ndarray] | None = None) -> None:
+    """Write a description with the seal it takes, and arrays (those there) as they are."""
+    if isinstance(found, dict) and "seal" not in found:
+        found = {**found, "seal": seal(json.dumps(found).encode())}
+    text = found if isinstance(found, str) else json.dumps(found)
+    save_file(dict(load_file(path) if arrays is None else arrays), path, metadata={KEY: text})
