@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -169,6 +170,24 @@ def capture(labels: Sequence[str] = WORDS, layers: int = 3, **options: bool) -> 
         prediction=Prediction("sentiment", (("", (("good", 0.9), ("bad", 0.1))),)),
         checks=(Check("row sums", ok=True),),
     )
+
+
+def long_capture() -> Capture:
+    """One layer as it is kept of a long text: pooled maps, top keys, a window, heavy keys."""
+    words = axis()
+    one = layer(0, words, words, whole=False)
+    whole = layer(0, words, words)
+    kept = dict(one.kept) | {
+        "window": whole.kept["weights"][:, 2:5, 5:8].copy(),
+        "window_allowed": np.ones((3, 3), bool),
+        "window_at": np.array([2, 5]),
+        "heavy_keys": np.tile(np.array([[2, 0.5], [0, 0.25]], np.float32), (4, 1, 1)),
+        "slashes": np.tile(np.array([[1, 0.5], [0, 0.25]], np.float32), (4, 1, 1)),
+        "score.vertical": np.full(4, 0.5),
+        "score.slash": np.full(4, 0.5),
+    }
+    stack = AttentionStack("self", {0: replace(one, kept=kept)})
+    return Capture(FACTS, {"self": stack}, text=" ".join(WORDS))
 
 
 def translation() -> Capture:

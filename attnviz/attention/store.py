@@ -26,6 +26,7 @@ from attnviz.attention.capture import (
     ModelFacts,
     Prediction,
 )
+from attnviz.attention.fitting import check_arrays
 from attnviz.attention.mapped import MappedArrays
 from attnviz.attention.rounded import Stored, rounded, rounding_note
 from attnviz.attention.seal import Seals, altered, head_seals, seal
@@ -42,26 +43,6 @@ KEY = "attnviz"
 MAPS = ("weights", "pooled", "pooled_max")
 ALLOWED = "allowed/"
 SCALE = ".scale"
-INDEXES = ("top_keys", "window_at")
-MASKS = ("allowed", "window_allowed")
-# h heads, q queries and k keys of the layer; other letters are one size wherever they stand.
-SHAPES = {
-    "weights": "hqk",
-    "pooled": "hrc",
-    "pooled_max": "hrc",
-    "pooled_cells": "rc",
-    "top_keys": "hqt",
-    "top_weights": "hqt",
-    "window": "hij",
-    "window_allowed": "ij",
-    "window_at": "2",
-    "heavy_keys": "hm2",
-    "slashes": "hn2",
-    "row_sums": "hq",
-    "column_means": "hk",
-    "links": "q4",
-    "allowed": "qk",
-}
 
 Number = Annotated[int, range(2**20)]
 
@@ -298,18 +279,14 @@ def _read_layer(
     stored: StoredLayer, stack: str, arrays: Mapping[str, np.ndarray], found: Description
 ) -> LayerAttention:
     prefix, mask = f"{stack}/{stored.layer}/", stored.allowed
-    layer = LayerAttention(
-        **vars(stored)
-        | {
-            "queries": found.axes[stored.queries],
-            "keys": found.axes[stored.keys],
-            "kept": {name: _read_array(arrays, prefix + name, found.seals) for name in stored.kept},
-            "allowed": None
-            if mask is None
-            else _read_array(arrays, f"{ALLOWED}{mask}", found.seals),
-        }
-    )
-    _check_arrays(layer)
+    fields = vars(stored) | {
+        "queries": found.axes[stored.queries],
+        "keys": found.axes[stored.keys],
+        "kept": {name: _read_array(arrays, prefix + name, found.seals) for name in stored.kept},
+        "allowed": mask if mask is None else _read_array(arrays, f"{ALLOWED}{mask}", found.seals),
+    }
+    layer = LayerAttention(**fields)
+    check_arrays(layer)
     return layer
 
 
@@ -332,50 +309,3 @@ def _read_array(
     found = Stored(values, scale)
     found.seals = Seals(name, expected, *found.arrays)
     return cast("np.ndarray", found)
-
-
-def _check_arrays(layer: LayerAttention) -> None:
-    """Nothing. Raises ValueError for arrays that do not fit the heads and axes of the layer."""
-    if len({*layer.heads} & {*range(layer.n_heads)}) != len(layer.heads) or not layer.heads:
-        raise ValueError(f"layer {layer.layer} of {layer.n_heads} heads names {layer.heads}")
-    masks = {} if layer.allowed is None else {"allowed": layer.allowed}
-    sizes = {"h": len(layer.heads), "q": len(layer.queries), "k": len(layer.keys), "2": 2, "4": 4}
-    for name, value in (*layer.kept.items(), *masks.items()):
-        letters = "h" if name.startswith("score.") else SHAPES.get(name)
-        if letters is None:
-            continue
-        fits = len(letters) == len(value.shape) and all(
-            sizes.setdefault(letter, have) == have
-            for letter, have in zip(letters, value.shape, strict=True)
-        )
-        if not fits:
-            raise ValueError(
-                f"{name} of layer {layer.layer} has shape {value.shape}, its {sizes['h']} heads, "
-                f"{sizes['q']} queries and {sizes['k']} keys say otherwise"
-            )
-        if value.dtype.kind not in ("iu" if name in INDEXES else "b" if name in MASKS else "f"):
-            raise ValueError(f"{name} of layer {layer.layer} holds {value.dtype}")
-    _check_places(layer, sizes)
-
-
-def _check_places(layer: LayerAttention, sizes: Mapping[str, int]) -> None:
-    """Nothing. Raises ValueError for bins, or numbers of heads and keys, that do not exist."""
-    for letter, most in {"r": "q", "c": "k", "t": "k", "i": "q", "j": "k"}.items():
-        if not 0 < sizes.get(letter, 1) <= max(1, sizes[most]):
-            raise ValueError(f"layer {layer.layer} has {sizes[letter]} bins for {sizes[most]}")
-    kept, places = layer.kept, []
-    if "top_keys" in kept:
-        places.append(("top_keys", kept["top_keys"][kept["top_keys"] != -1], sizes["k"]))
-    if "heavy_keys" in kept:
-        keys, shares = np.moveaxis(kept["heavy_keys"], -1, 0)
-        places.append(("heavy_keys", keys[shares > 0], sizes["k"]))
-    if "links" in kept:
-        heads, keys, _, excess = kept["links"].T
-        places.append(("heads of links", heads[excess > 0], layer.n_heads))
-        places.append(("keys of links", keys[excess > 0], sizes["k"]))
-    if "window_at" in kept:
-        room = (sizes["q"] - sizes.get("i", 0), sizes["k"] - sizes.get("j", 0))
-        places += [("window_at", kept["window_at"][i], room[i] + 1) for i in (0, 1)]
-    for name, values, count in places:
-        if not ((values >= 0) & (values < count)).all():
-            raise ValueError(f"{name} of layer {layer.layer} name what does not exist")

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from attnviz.attention.capture import AttentionStack, Capture
+from attnviz.attention.capture import AttentionStack
 from attnviz.attention.seal import head_seals, seal
 from attnviz.attention.store import FORMAT, MAPS, open_capture
 from attnviz.errors import InputError
-from tests.captures import axis, capture, description, layer, resealed
+from tests.captures import axis, capture, description, layer, long_capture, resealed
 
 
 def refused(path: Path) -> str:
@@ -296,30 +296,15 @@ ARRAYS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "window_at": lambda found: found + 6,
     "window_allowed": lambda found: found.astype(np.uint8),
     "heavy_keys": lambda found: found + 8,
-    "slashes": lambda found: found[..., :1],
+    "slashes": lambda found: found + 8,
     "links": lambda found: found + 8,
 }
-
-
-def pooled() -> Capture:
-    """A capture with pooled maps, and every other array that a layer may have."""
-    made, words = capture(whole=False), axis()
-    one = made.stacks["self"].by_layer[0]
-    kept = dict(one.kept) | {
-        "window": np.full((4, 3, 3), 0.125, np.float32),
-        "window_allowed": np.ones((3, 3), bool),
-        "window_at": np.array([2, 5]),
-        "heavy_keys": np.full((4, 2, 2), 0.5, np.float32),
-        "slashes": np.full((4, 2, 2), 0.5, np.float32),
-    }
-    return dataclasses.replace(made, stacks={"self": AttentionStack("self", {
-        0: dataclasses.replace(one, kept=kept, queries=words, keys=words)})})  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_of_another_kind_are_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    pooled().save(path)
+    long_capture().save(path)
     open_capture(path)
     found, arrays = description(path), load_file(path)
     wrong = np.ascontiguousarray(ARRAYS[name](arrays[f"self/0/{name}"]))
@@ -357,3 +342,23 @@ def test_a_rounding_that_cannot_be_read_is_refused(rounding: object, tmp_path: P
     found["plan"]["rounding"] = rounding
     resealed(path, found)
     assert "rounding" in refused(path)
+
+
+@pytest.mark.parametrize("name", ["pooled", "top_weights", "window_at", "score.slash"])
+def test_half_of_what_belongs_together_is_refused(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    long_capture().save(path)
+    found = description(path)
+    found["stacks"]["self"][0]["kept"].remove(name)
+    resealed(path, found)
+    assert "has not all of" in refused(path)
+
+
+def test_what_has_a_default_may_be_missing(tmp_path: Path) -> None:
+    """Files of a format that lacks a field stay readable."""
+    path = tmp_path / "a.safetensors"
+    capture().save(path)
+    found = description(path)
+    del found["model"]["kv_heads"], found["axes"][0]["grid"], found["checks"][0]["detail"]
+    resealed(path, found)
+    assert open_capture(path).model.kv_heads == 0
