@@ -1,1 +1,0 @@
-"""Seeded mutations of what attnviz is given: right exit codes, no traceback, no control code."""
