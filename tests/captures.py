@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import safetensors
+from safetensors.numpy import load_file, save_file
 
 from attnviz.attention.axis import Axis
 from attnviz.attention.capture import (
@@ -15,9 +19,12 @@ from attnviz.attention.capture import (
     ModelFacts,
     Prediction,
 )
+from attnviz.attention.seal import seal
+from attnviz.attention.store import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 WORDS = ["[CLS]", "the", "cat", "sat", "on", "mat", ".", "[SEP]"]
 SCORES = ("content", "previous", "next", "self", "first", "special", "punctuation", "sink",
@@ -165,6 +172,24 @@ def capture(labels: Sequence[str] = WORDS, layers: int = 3, **options: bool) -> 
     )
 
 
+def long_capture() -> Capture:
+    """One layer as it is kept of a long text: pooled maps, top keys, a window, heavy keys."""
+    words = axis()
+    one = layer(0, words, words, whole=False)
+    whole = layer(0, words, words)
+    kept = dict(one.kept) | {
+        "window": whole.kept["weights"][:, 2:5, 5:8].copy(),
+        "window_allowed": np.ones((3, 3), bool),
+        "window_at": np.array([2, 5]),
+        "heavy_keys": np.tile(np.array([[2, 0.5], [0, 0.25]], np.float32), (4, 1, 1)),
+        "slashes": np.tile(np.array([[1, 0.5], [0, 0.25]], np.float32), (4, 1, 1)),
+        "score.vertical": np.full(4, 0.5),
+        "score.slash": np.full(4, 0.5),
+    }
+    stack = AttentionStack("self", {0: replace(one, kept=kept)})
+    return Capture(FACTS, {"self": stack}, text=" ".join(WORDS))
+
+
 def translation() -> Capture:
     """An encoder-decoder capture with three stacks."""
     source = axis(["The", "▁house", "▁is", "▁wonder", "ful", "."], words=(0, 1, 2, 3, 3, 4))
@@ -180,3 +205,19 @@ def translation() -> Capture:
         text="The house is wonderful.",
         target="Das Haus ist wunderbar.",
     )
+
+
+def description(path: Path) -> dict[str, Any]:
+    """What a saved capture says of its arrays, without its seal."""
+    with safetensors.safe_open(str(path), framework="np") as file:
+        found: dict[str, Any] = json.loads(file.metadata()[KEY])
+        del found["seal"]
+        return found
+
+
+def resealed(path: Path, found: Any, arrays: Mapping[str, np.ndarray] | None = None) -> None:
+    """Write a description with the seal it takes, and arrays (those there) as they are."""
+    if isinstance(found, dict) and "seal" not in found:
+        found = {**found, "seal": seal(json.dumps(found).encode())}
+    text = found if isinstance(found, str) else json.dumps(found)
+    save_file(dict(load_file(path) if arrays is None else arrays), path, metadata={KEY: text})

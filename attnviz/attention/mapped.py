@@ -29,7 +29,8 @@ class MappedArrays(Mapping[str, np.ndarray]):
 
     The file may be deleted or replaced meanwhile: the arrays stay those of the file that was
     opened (POSIX; Windows refuses to replace it). What is written into them stays in memory.
-    Raises SafetensorError or OSError for what is no whole safetensors file.
+    Raises SafetensorError or OSError for what is no whole safetensors file; ValueError when an
+    array is read that is of no dtype in `DTYPES`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -47,7 +48,9 @@ class MappedArrays(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         one = self._header[name]
         shape, offset = one["shape"], self._start + one["data_offsets"][0]
-        dtype = DTYPES[one["dtype"]]
+        dtype = DTYPES.get(one["dtype"])
+        if dtype is None:
+            raise ValueError(f"{name} is stored as {one['dtype']}")
         return np.frombuffer(self._data, dtype, prod(shape), offset).reshape(shape)
 
     def __iter__(self) -> Iterator[str]:

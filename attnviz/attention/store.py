@@ -1,4 +1,9 @@
-"""Saved captures: one safetensors file that needs no model to be read."""
+"""Saved captures: one safetensors file that needs no model to be read.
+
+What the file says of the arrays in it is read as `Description` and nothing else. A field, an array
+or a meaning that is added, changed or taken away makes a new `FORMAT`; files of the older ones stay
+readable, so that what is added to `Description` has a default.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,11 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 
-from attnviz.attention.axis import Axis
+from attnviz.attention.axis import Axis  # noqa: TC001 - a hint of Description
 from attnviz.attention.capture import (
     AttentionStack,
     Capture,
@@ -20,14 +25,16 @@ from attnviz.attention.capture import (
     ModelFacts,
     Prediction,
 )
+from attnviz.attention.fitting import check_arrays
 from attnviz.attention.mapped import MappedArrays
 from attnviz.attention.rounded import Stored, rounded, rounding_note
 from attnviz.attention.seal import Seals, altered, head_seals, seal
+from attnviz.attention.typed import typed
 from attnviz.errors import InputError, OutputError
 from attnviz.files import written
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from attnviz.attention.rounded import StoreDtype
 
@@ -36,6 +43,52 @@ KEY = "attnviz"
 MAPS = ("weights", "pooled", "pooled_max")
 ALLOWED = "allowed/"
 SCALE = ".scale"
+
+Number = Annotated[int, range(2**20)]
+
+
+@dataclass(frozen=True)
+class StoredLayer:
+    """A layer as the file describes it: axes and mask by number, arrays by name."""
+
+    layer: Number
+    order: Number
+    path: str
+    n_heads: Number
+    heads: tuple[Number, ...]
+    queries: Number
+    keys: Number
+    causal: bool
+    cross: bool
+    kept: tuple[str, ...]
+    allowed: Number | None
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """What rounding the maps has cost: to which dtypes, and by how much at most."""
+
+    to: tuple[str, ...]
+    by: float
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the file says of its arrays; `seals` are their checksums, of maps one per head."""
+
+    format_version: Annotated[int, range(1, FORMAT + 1)]
+    dtype: str
+    model: ModelFacts
+    text: str
+    pair: str | None
+    target: str | None
+    prediction: Prediction
+    checks: tuple[Check, ...]
+    notes: tuple[str, ...]
+    plan: dict[str, Any]
+    axes: tuple[Axis, ...]
+    stacks: dict[str, tuple[StoredLayer, ...]]
+    seals: dict[str, tuple[int, ...]]
 
 
 def save(capture: Capture, path: str | Path, dtype: StoreDtype = "float32") -> None:
@@ -99,21 +152,24 @@ def open_capture(path: str | Path) -> Capture:
     try:
         arrays = MappedArrays(source)
         meta = json.loads(arrays.metadata.get(KEY, "null"))
-        if not meta:
+        if meta is None:
             raise InputError(f"{source} holds no capture", "it looks like a model's weights")
-        if meta["format_version"] > FORMAT:
+        meta = typed(meta, dict[str, Any], KEY)
+        version = typed(meta["format_version"], int, "format_version")
+        if version > FORMAT:
             raise InputError(
-                f"{source} has capture format {meta['format_version']}, "
-                f"this attnviz reads up to {FORMAT}",
+                f"{source} has capture format {version}, this attnviz reads up to {FORMAT}",
                 "upgrade attnviz",
             )
-        given = meta.pop("seal", None)
-        if given is not None and given != seal(json.dumps(meta).encode()):
+        given = typed(meta.pop("seal"), int, "seal")
+        if given != seal(json.dumps(meta).encode()):
             raise altered("its description")
-        return _capture(meta, arrays)
+        return _capture(typed(meta, Description, KEY), arrays)
     except (SafetensorError, OSError) as error:
         raise InputError(f"{source} is no readable safetensors file: {error}") from error
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+    except RecursionError:
+        raise InputError(f"{source} holds a damaged capture: it is nested too deeply") from None
+    except (ValueError, LookupError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise InputError(f"{source} holds a damaged capture: {reason}") from error
 
@@ -196,103 +252,52 @@ def _axis(axis: Axis) -> dict[str, Any]:
     return {field.name: getattr(axis, field.name) for field in dataclasses.fields(axis)}
 
 
-def _capture(meta: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Capture:
-    axes = [_read_axis(one) for one in meta["axes"]]
+def _capture(found: Description, arrays: Mapping[str, np.ndarray]) -> Capture:
+    rounding = found.plan.get("rounding")
+    if rounding is not None and not typed(rounding, Rounding, "rounding").by < np.inf:
+        raise ValueError(f"rounding costs {rounding['by']}")
     stacks = {}
-    for name, layers in meta["stacks"].items():
-        read = [_read_layer(one, name, arrays, axes, meta["seals"]) for one in layers]
-        stacks[name] = AttentionStack(name, {layer.layer: layer for layer in read})
-    items = tuple(
-        (where, tuple((answer, probability) for answer, probability in answers))
-        for where, answers in meta["prediction"]["items"]
-    )
-    return Capture(
-        model=ModelFacts(**meta["model"]),
-        stacks=stacks,
-        text=meta["text"],
-        pair=meta["pair"],
-        target=meta["target"],
-        prediction=Prediction(meta["prediction"]["task"], items, meta["prediction"]["note"]),
-        checks=tuple(Check(**check) for check in meta["checks"]),
-        notes=tuple(meta["notes"]),
-        plan=meta["plan"],
-    )
+    for name, layers in found.stacks.items():
+        read = [_read_layer(one, name, arrays, found) for one in layers]
+        by_layer = {layer.layer: layer for layer in read}
+        if len(by_layer) != len(read) or not read:
+            raise ValueError(f"stack {name} has layers {[layer.layer for layer in read]}")
+        stacks[name] = AttentionStack(name, by_layer)
+    same = {field.name: getattr(found, field.name) for field in dataclasses.fields(Capture)}
+    return Capture(**same | {"stacks": stacks})
 
 
 def _read_layer(
-    meta: Mapping[str, Any],
-    stack: str,
-    arrays: Mapping[str, np.ndarray],
-    axes: list[Axis],
-    seals: Mapping[str, list[int]],
+    stored: StoredLayer, stack: str, arrays: Mapping[str, np.ndarray], found: Description
 ) -> LayerAttention:
-    prefix, mask = f"{stack}/{meta['layer']}/", meta["allowed"]
-    fields = {**meta, "heads": tuple(meta["heads"])}
-    fields |= {"queries": axes[meta["queries"]], "keys": axes[meta["keys"]]}
-    fields |= {"kept": {name: _read_array(arrays, prefix + name, seals) for name in meta["kept"]}}
-    fields |= {"allowed": None if mask is None else _read_array(arrays, f"{ALLOWED}{mask}", seals)}
+    prefix, mask = f"{stack}/{stored.layer}/", stored.allowed
+    fields = vars(stored) | {
+        "queries": found.axes[stored.queries],
+        "keys": found.axes[stored.keys],
+        "kept": {name: _read_array(arrays, prefix + name, found.seals) for name in stored.kept},
+        "allowed": mask if mask is None else _read_array(arrays, f"{ALLOWED}{mask}", found.seals),
+    }
     layer = LayerAttention(**fields)
-    _check_shapes(layer)
+    check_arrays(layer)
     return layer
 
 
 def _read_array(
-    arrays: Mapping[str, np.ndarray], name: str, seals: Mapping[str, list[int]]
+    arrays: Mapping[str, np.ndarray], name: str, seals: Mapping[str, Sequence[int]]
 ) -> np.ndarray:
     """The array as it was saved; maps are proven and decoded where they are indexed."""
     values, expected = arrays[name], seals[name]
     if name.rpartition("/")[2] not in MAPS:
-        if [seal(values)] != expected:
+        if expected != (seal(values),):
             raise altered(name)
         return values
     scale = arrays[name + SCALE] if values.dtype == np.uint8 else None
-    if scale is not None and scale.shape != values.shape[:-1]:
-        raise ValueError(f"{name} has shape {values.shape}, its scale {scale.shape}")
+    if scale is not None and (scale.shape != values.shape[:-1] or scale.dtype != np.float32):
+        raise ValueError(f"{name} has shape {values.shape}, its scale {scale.shape} {scale.dtype}")
+    if scale is None and values.dtype.kind != "f":
+        raise ValueError(f"{name} holds {values.dtype}")
+    if values.ndim != 3 or len(expected) != len(values):
+        raise ValueError(f"{name} has shape {values.shape} and {len(expected)} checksums")
     found = Stored(values, scale)
     found.seals = Seals(name, expected, *found.arrays)
     return cast("np.ndarray", found)
-
-
-def _check_shapes(layer: LayerAttention) -> None:
-    """Nothing. Raises ValueError for arrays that do not fit the heads and axes of the layer."""
-    if len({*layer.heads} & {*range(layer.n_heads)}) != len(layer.heads):
-        raise ValueError(f"layer {layer.layer} of {layer.n_heads} heads names {layer.heads}")
-    heads, queries, keys = len(layer.heads), len(layer.queries), len(layer.keys)
-    shapes: dict[str, tuple[int | None, ...]] = {
-        "weights": (heads, queries, keys),
-        "pooled": (heads, None, None),
-        "pooled_max": (heads, None, None),
-        "pooled_cells": (None, None),
-        "top_keys": (heads, queries, None),
-        "top_weights": (heads, queries, None),
-        "window": (heads, None, None),
-        "window_allowed": (None, None),
-        "window_at": (2,),
-        "heavy_keys": (heads, None, 2),
-        "slashes": (heads, None, 2),
-        "row_sums": (heads, queries),
-        "column_means": (heads, keys),
-        "links": (queries, 4),
-        "allowed": (queries, keys),
-    }
-    given = {"allowed": layer.allowed, **layer.kept}
-    for name, value in given.items():
-        expected = (heads,) if name.startswith("score.") else shapes.get(name)
-        if value is None or expected is None:
-            continue
-        fits = (want in (None, have) for want, have in zip(expected, value.shape, strict=False))
-        if len(value.shape) != len(expected) or not all(fits):
-            raise ValueError(
-                f"{name} of layer {layer.layer} has shape {value.shape}, "
-                f"its {heads} heads, {queries} queries and {keys} keys say otherwise"
-            )
-
-
-def _read_axis(meta: Mapping[str, Any]) -> Axis:
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in meta.items()
-    }
-    fields["spans"] = tuple(span and (span[0], span[1]) for span in meta["spans"])
-    if meta["grid"]:
-        fields["grid"] = (meta["grid"][0], meta["grid"][1])
-    return Axis(**fields)

@@ -7,7 +7,7 @@ import errno
 import io
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
 from attnviz.inputs.text import Text
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIELDS = ("text", "pair", "target", "source_lang", "target_lang")
+KINDS = {bool: "true or false", float: "a number", list: "a list", dict: "an object"}
 
 
 def read_file(path: str | Path) -> str:
@@ -62,10 +63,14 @@ def read_texts(path: str | Path) -> list[Text]:
     return texts
 
 
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, or an InputError that says why there are none."""
+def read_bytes(path: Path, most: int = -1) -> bytes:
+    """The bytes of a file, or an InputError that says why there are none.
+
+    Files of more than `most` bytes are refused, unless it is negative.
+    """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(most + 1 if most >= 0 else -1)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except IsADirectoryError:
@@ -74,6 +79,9 @@ def read_bytes(path: Path) -> bytes:
         raise InputError(f"{path} may not be read", "check its permissions") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r} cannot be read: {error}") from None
+    if 0 <= most < len(data):
+        raise InputError(f"{path} is larger than {most >> 20} MiB", "give less of it")
+    return data
 
 
 def one_text(data: bytes, where: str) -> str:
@@ -114,13 +122,28 @@ def objects_of(content: str, path: Path) -> Iterator[Text]:
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        try:
-            found = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{where} is not JSON: {error}") from None
+        found = parsed(line, where)
         if not isinstance(found, dict):
             raise InputError(f"{where} is not a JSON object", 'write {"text": "…"}')
         yield text_from(found, where)
+
+
+def parsed(text: str, where: str) -> Any:
+    """What the JSON says; all its numbers are floats, infinite where they are too large."""
+    try:
+        return json.loads(text, parse_int=float)
+    except RecursionError:
+        raise InputError(f"{where} is nested too deeply for JSON") from None
+    except ValueError as error:
+        raise InputError(f"{where} is not JSON: {error}") from None
+
+
+def csv_refused(where: str, error: csv.Error) -> InputError:
+    """The error for what the reader of CSV gave up on."""
+    if "field limit" in str(error):
+        most = csv.field_size_limit()
+        return InputError(f"{where} has a field of over {most} characters", "cut it in parts")
+    return InputError(f"{where} is not CSV: {error}")
 
 
 def rows_of(content: str, path: Path) -> Iterator[Text]:
@@ -132,9 +155,15 @@ def rows_of(content: str, path: Path) -> Iterator[Text]:
             raise InputError(f"{path} has no column text", f"its columns are {', '.join(columns)}")
         for row in reader:
             where = f"{path}:{reader.line_num}"
+            if None in row:
+                cells = len(columns) + len(row[None])
+                raise InputError(
+                    f"{where} has {cells} cells for {len(columns)} columns",
+                    "put a text with commas in double quotes",
+                )
             yield text_from({name: row[name] or None for name in FIELDS if name in row}, where)
     except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num} is not CSV: {error}") from None
+        raise csv_refused(f"{path}:{reader.line_num}", error) from None
 
 
 def text_from(found: dict[str, object], where: str) -> Text:
@@ -142,10 +171,11 @@ def text_from(found: dict[str, object], where: str) -> Text:
     fields: dict[str, str] = {}
     for name in FIELDS:
         value = found.get(name)
-        if name == "text" and not value:
+        if name == "text" and value in (None, ""):
             raise InputError(f"{where} has no text", 'each needs the field "text"')
         if value is not None and not isinstance(value, str):
-            raise InputError(f"{where}: {name} is not a text but {type(value).__name__}")
+            kind = KINDS.get(type(value), "something else")
+            raise InputError(f"{where}: {name} is not a text but {kind}")
         if value is not None:
             fields[name] = value
     return Text(**fields, where=where)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shlex
+import struct
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,16 +174,178 @@ BAD = {
     '{"query": [[1]], "key": [[1]], "value": [[1]], "Q": 1}': "there is no field Q",
     '{"query": [[1, 2]], "key": [[1]], "value": [[1]]}': "query is 1 × 2 and key is 1 × 1",
     '{"query": [[1]], "key": [[1]], "value": [[1], [2]]}': "key is 1 × 1 and value is 2 × 1",
+    '{"query": [["1"]], "key": [[1]], "value": [[1]]}': "query holds something that is no number",
+    '{"query": [[true]], "key": [[1]], "value": [[1]]}': "query holds something that is no number",
+    '{"query": [1, [2]], "key": [[1]], "value": [[1]]}': "the rows of query are not equally",
+    '{"query": [[1, [2]]], "key": [[1]], "value": [[1]]}': "query holds something that is no num",
+    '{"query": "1", "key": [[1]], "value": [[1]]}': "query holds something that is no number",
+    '{"query": {"a": 1}, "key": [[1]], "value": [[1]]}': "query holds something that is no number",
+    '{"query": [1e999], "key": [[1]], "value": [[1]]}': "query holds a number that is not finite",
+    f'{{"query": [1{"0" * 400}], "key": [[1]], "value": [[1]]}}': "a number that is not finite",
+    f'{{"query": [1{"0" * 5000}], "key": [[1]], "value": [[1]]}}': "a number that is not finite",
+    '{"query": [1e200], "key": [[1e200]], "value": [[1]]}': "are beyond float64",
+    '{"query": [1], "key": [[1]], "value": [[1]], "note": [1]}': "note is no text",
+    f'{{"query": {"[" * 100}1{"]" * 100}, "key": [[1]], "value": [[1]]}}': "query is 1 × 1 × 1",
+    "[" * 100_000: "is nested too deeply",
+    '{"query": ' + "[" * 5000 + "]" * 5000 + "}": "is nested too deeply",
     "[1]": "is not a JSON object",
     "{": "is not JSON",
 }
 
 
-@pytest.mark.parametrize("content", BAD)
+@pytest.mark.parametrize("content", BAD, ids=range(len(BAD)))
 def test_bad_numbers(refused: Callable[..., str], tmp_path: Path, content: str) -> None:
     file = tmp_path / "bad.json"
     file.write_text(content)
     assert BAD[content] in refused(1, "trace", "--qkv", file)
+
+
+BAD_ROWS = {
+    "query,1,x\nkey,1,1\nvalue,1,1\n": "query holds something that is no number",
+    "query,1,\nkey,1,1\nvalue,1,1\n": "query holds something that is no number",
+    "query,1,2\nquery,1\nkey,1,1\nvalue,1,1\n": "the rows of query are not equally",
+    "query,1,nan\nkey,1,1\nvalue,1,1\n": "query holds a number that is not finite",
+    f"query,1,1{'0' * 5000}\nkey,1,1\nvalue,1,1\n": "query holds a number that is not finite",
+    f"query,1,{'x' * 200_000}\nkey,1,1\nvalue,1,1\n": "has a field of over 131072 characters",
+    f"query,1,{'x' * 100_000}\nkey,1,1\nvalue,1,1\n": "query holds something that is no number",
+    "que\0ry,1\nkey,1\nvalue,1\n": "there is no field que",
+    'query,"1\nkey,1\n': "is not CSV",
+}
+
+
+@pytest.mark.parametrize("content", BAD_ROWS, ids=range(len(BAD_ROWS)))
+def test_bad_rows(refused: Callable[..., str], tmp_path: Path, content: str) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_text(content)
+    assert BAD_ROWS[content] in refused(1, "trace", "--qkv", file)
+
+
+def test_the_note_of_csv_is_a_text(answer: Callable[..., str], tmp_path: Path) -> None:
+    file = tmp_path / "given.csv"
+    file.write_text("note,made by hand, twice\nquery,1\nkey,1\nvalue,1\n")
+    found = json.loads(answer("trace", "--qkv", file, "--json"))
+    assert "made by hand, twice" in found["notes"]
+
+
+def test_too_many_pairs(refused: Callable[..., str], tmp_path: Path) -> None:
+    file = tmp_path / "many.npz"
+    np.savez(file, query=np.ones((5000, 1)), key=np.ones((5000, 1)), value=np.ones((5000, 1)))
+    assert "5000 queries and 5000 keys make too many pairs" in refused(1, "trace", "--qkv", file)
+    few = np.ones((100, 1000))
+    np.savez(file, query=few, key=few, value=few, W=few, U=few, v=few[:, 0])
+    said = refused(1, "trace", "--qkv", file, "--mechanism", "additive")
+    assert "too many pairs" in said
+    assert "too many heads" not in refused(1, "trace", "--qkv", file, "--heads", 10**30)
+
+
+def archive(path: Path, **members: bytes) -> Path:
+    """An .npz file of these bytes, beside a good key and value."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in members.items():
+            file.writestr(f"{name}.npy", data)
+    return path
+
+
+def header(shape: tuple[int, ...], descr: object = "<f8") -> bytes:
+    """What an .npy file of this shape starts with."""
+    out = io.BytesIO()
+    described = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(out, described)
+    return out.getvalue()
+
+
+def npy(value: object) -> bytes:
+    """The bytes of an .npy file."""
+    out = io.BytesIO()
+    np.lib.format.write_array(out, np.asarray(value), allow_pickle=True)
+    return out.getvalue()
+
+
+BAD_ARRAYS: dict[str, tuple[bytes, str]] = {
+    "objects": (npy(np.array([[None, {}]], object)), "no number (objects)"),
+    "texts": (npy([["1", "2"]]), "no number (<U1)"),
+    "bytes": (npy([[b"1"]]), "no number (|S1)"),
+    "complex": (npy([[1j]]), "no number (complex128)"),
+    "booleans": (npy([[True]]), "no number (bool)"),
+    "times": (npy(np.zeros((1, 1), "m8[s]")), "no number"),
+    "records": (npy(np.zeros((1, 1), "i4,f4")), "no number"),
+    "none": (npy(np.zeros((0, 2))), "query is 0 × 2"),
+    "one": (npy(1.0), "query is a single number"),
+    "three axes": (npy(np.zeros((1, 2, 3))), "query is 1 × 2 × 3"),
+    "not finite": (npy([[np.inf]]), "not finite"),
+    "beyond float64": (npy(np.array([[1]], np.longdouble) * np.longdouble("1e4000")), "not finite"),
+    "cut": (npy(np.ones((4, 4)))[:-1], "is not a NumPy archive"),
+    "huge": (header((10**12, 10**12)) + bytes(64), "is not a NumPy archive"),
+    "huge and nothing": (header((2**62, 0)), "query is"),
+    "negative": (header((-1, 2)), "query is -1 × 2"),
+    "no header": (b"\x93NUMPY", "is not a NumPy archive"),
+    "no array": (b"[[1, 2]]", "is not a NumPy archive"),
+    "a nested header": (b"\x93NUMPY\x01\x00\x00\x20" + b"(" * 8192, "is not a NumPy archive"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARRAYS)
+def test_bad_arrays(refused: Callable[..., str], tmp_path: Path, name: str) -> None:
+    data, said = BAD_ARRAYS[name]
+    path = archive(tmp_path / "bad.npz", query=data, key=npy([[1.0]]), value=npy([[1.0]]))
+    assert said in refused(1, "trace", "--qkv", path)
+
+
+def test_bad_archives(refused: Callable[..., str], tmp_path: Path) -> None:
+    good = npy([[1.0]])
+    path = archive(tmp_path / "bad.npz", query=good, key=good, value=good, dreams=b"x" * 99)
+    assert "there is no field dreams" in refused(1, "trace", "--qkv", path)
+    for way in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(path, "w", way) as file:
+            file.writestr("query.npy", good)
+        assert "compressed in a way" in refused(1, "trace", "--qkv", path)
+    for data in (b"", b"PK\x05\x06", npy([[1.0]])):
+        path.write_bytes(data)
+        assert "is not a NumPy archive" in refused(1, "trace", "--qkv", path)
+
+
+def test_the_note_of_an_archive(
+    answer: Callable[..., str], refused: Callable[..., str], tmp_path: Path
+) -> None:
+    one, path = np.ones((1, 1), np.int8), tmp_path / "given.npz"
+    np.savez(path, query=one, key=one, value=one, note="made by hand")
+    found = json.loads(answer("trace", "--qkv", path, "--json"))
+    assert "made by hand" in found["notes"]
+    np.savez(path, query=one, key=one, value=one, note=one)
+    assert "note holds something that is no text" in refused(1, "trace", "--qkv", path)
+
+
+@pytest.mark.parametrize("lying", [False, True])
+def test_a_bomb_is_refused_before_it_is_read(tmp_path: Path, lying: bool) -> None:
+    """3 × 80 MB that are 240 KB in the file; lying, its headers and directory declare no more."""
+    path, values = tmp_path / "bomb.npz", 10_000_000
+    start = header((values if not lying else 8, 1))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in ("query", "key", "value"):
+            file.writestr(f"{name}.npy", start + bytes(8 * values))
+    data = path.read_bytes()
+    assert len(data) < 400_000
+    if lying:
+        true = struct.pack("<I", len(start) + 8 * values)
+        path.write_bytes(data.replace(true, struct.pack("<I", len(start) + 64)))
+    script = (
+        "import resource, sys\nfrom attnviz.errors import InputError\n"
+        "from attnviz.inputs.qkv import read_qkv\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try:\n    read_qkv(sys.argv[1])\nexcept InputError as error:\n    print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True)
+    said, grown = done.stdout.splitlines()
+    assert ("is not a NumPy archive" if lying else "holds over 32 MiB of numbers") in said
+    assert int(grown) < 16 << 10  # KiB
+
+
+def test_a_file_too_large_is_not_read_whole(refused: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.touch()
+    os.truncate(path, 2**40)
+    assert "is larger than 32 MiB" in refused(1, "trace", "--qkv", path)
 
 
 def test_missing_parameters(refused: Callable[..., str]) -> None:

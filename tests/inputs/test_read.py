@@ -101,9 +101,16 @@ def test_rows(tmp_path: Path) -> None:
         ("a.jsonl", '{"text": "a"}\n{"text": ', r"a\.jsonl:2 is not JSON"),
         ("a.jsonl", "[1]", r"a\.jsonl:1 is not a JSON object"),
         ("a.jsonl", '{"txt": "a"}', r"a\.jsonl:1 has no text"),
-        ("a.jsonl", '{"text": 3}', "text is not a text but int"),
-        ("a.jsonl", '{"text": "a", "pair": ["b"]}', "pair is not a text but list"),
-        ("a.jsonl", "[" * 100_000, r"a\.jsonl:1 is not JSON"),
+        ("a.jsonl", '{"text": 3}', "text is not a text but a number"),
+        ("a.jsonl", '{"text": "a", "pair": ["b"]}', "pair is not a text but a list"),
+        ("a.jsonl", "[" * 100_000, r"a\.jsonl:1 is nested too deeply"),
+        ("a.jsonl", '{"text": 0}', "text is not a text but a number"),
+        ("a.jsonl", '{"text": null}', "has no text"),
+        ("a.jsonl", '{"text": {"text": "a"}}', "text is not a text but an object"),
+        ("a.jsonl", '{"text": true}', "text is not a text but true or false"),
+        ("a.jsonl", '{"text": ' + "[" * 9000 + "]" * 9000 + "}", r"a\.jsonl:1 is nested too"),
+        ("a.csv", f"text\n{'a' * 200_000}\n", r"a\.csv:\d has a field of over 131072"),
+        ("a.csv", "text\nHello, world\n", r"a\.csv:2 has 2 cells for 1 columns"),
         ("a.csv", "words\nfoo\n", "no column text"),
         ("a.csv", 'text\n"a', r"a\.csv:\d is not CSV"),
         ("a.csv", "pair,text\nfoo\n", r"a\.csv:2 has no text"),
@@ -115,6 +122,16 @@ def test_rows(tmp_path: Path) -> None:
 def test_bad_texts(tmp_path: Path, name: str, data: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_texts(written(tmp_path / name, data))
+
+
+def test_numbers_beside_a_text_may_be_huge(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", f'{{"text": "a", "id": 1{"0" * 5000}, "n": 1e999}}\n')
+    assert [one.text for one in read_texts(path)] == ["a"]
+
+
+def test_a_null_character_is_a_character(tmp_path: Path) -> None:
+    for name, data in (("a.csv", "text\na\0b\n"), ("a.jsonl", '{"text": "a\\u0000b"}')):
+        assert [one.text for one in read_texts(written(tmp_path / name, data))] == ["a\0b"]
 
 
 @pytest.mark.parametrize(

@@ -69,15 +69,17 @@ def facts(one: Facts, canvas: Canvas) -> list[Line]:
     """The model, its size, how it ran, the input's length, what was kept and whether checked."""
     model = one.model
     size = f"{counted(model.layers, 'layer')} × {counted(model.heads, 'head')}"
-    ran = [size if model.layers else "", parameters(model.parameters), model.dtype, model.device]
-    architecture = "" if model.architecture == model.name else canvas.token(model.architecture)
-    words = [architecture, *ran, tokens(one), canvas.token(one.plan) if one.texts == 1 else ""]
+    architecture = "" if model.architecture == model.name else model.architecture
+    given = (model.dtype, model.device, one.plan if one.texts == 1 else "")
+    dtype, device, plan = (canvas.token(word) for word in given)
+    ran = [size if model.layers else "", parameters(model.parameters), dtype, device]
+    words = [canvas.token(architecture), *ran, tokens(one), plan]
     said = re.sub(r"(?<=\d) (?=\w)", TIE, " · ".join(word for word in words if word))
     revision = f" @{canvas.token(model.revision)[:8]}" if model.revision else ""
     parts = [(canvas.token(model.name), "bold"), (revision, "dim"), ("  ", ""), (said, "dim")]
     if one.failed:
         names = "; ".join(f"{check.name} {check.detail}".strip() for check in one.failed)
-        parts += [(" · ", "dim"), (f"CHECK FAILED: {names}", "bold red")]
+        parts += [(" · ", "dim"), (f"CHECK FAILED: {canvas.token(names)}", "bold red")]
     elif one.checks:
         parts += [(" · ", "dim"), ("checked ✓", "green")]
     return canvas.prose(parts)
@@ -107,7 +109,7 @@ def prediction(one: Prediction, canvas: Canvas) -> Iterator[Line]:
         return
     shown = one.items[:MOST_PLACES]
     where = min(max(cell_len(canvas.token(place)) for place, _ in shown), 16, canvas.width // 3)
-    name = one.task or "prediction"
+    name = canvas.token(one.task or "prediction")
     for i, (place, answers) in enumerate(shown):
         parts = [(name if i == 0 else " " * cell_len(name), "dim"), ("  ", "")]
         if where:

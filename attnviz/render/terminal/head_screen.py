@@ -157,7 +157,7 @@ def digit_cells(small: Heatmap) -> list[CellShape]:
     """Cells for the figures of the weights: wider ones first where 100 would touch the next."""
     if small.scale == "signed":
         return [SIGNED]
-    full = np.round(100 * small.values[:, :-1]) >= 100
+    full = np.round(100 * small.values[:, :-1].astype(np.float64)) >= 100
     beside = small.values[:, 1:] >= LEAST_SHOWN
     return [SPACED, DIGITS] if (full & beside).any() else [DIGITS]
 
