@@ -60,15 +60,7 @@ def check(
 
     talk = Talk(quiet)
     request = LoadRequest(
-        model,
-        device,
-        dtype,
-        revision,
-        trust_remote_code,
-        offline,
-        device_map,
-        quantize,
-        adapter,
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
     if plan:
         form = "json" if json_ else "table"

@@ -149,15 +149,7 @@ def compare(
     if template.suffix in ("npz", "align", "safetensors"):
         raise UsageError(f".{template.suffix} holds weights, not distances", "attnviz export")
     request = LoadRequest(
-        model,
-        device,
-        dtype,
-        revision,
-        trust_remote_code,
-        offline,
-        device_map,
-        quantize,
-        adapter,
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
     others = {"--with": with_, "--with-model": with_model, "--with-adapter": with_adapter,
               "--with-revision": with_revision, "--with-dtype": with_dtype}  # fmt: skip

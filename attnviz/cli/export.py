@@ -122,15 +122,7 @@ def export(
         style.check()
     write = Export(selection, look, style, view, score, min_weight, soft, store_dtype)
     request = LoadRequest(
-        model,
-        device,
-        dtype,
-        revision,
-        trust_remote_code,
-        offline,
-        device_map,
-        quantize,
-        adapter,
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
     if plan:
         Planning(selection, talk, memory, bos, truncate)([source], request)

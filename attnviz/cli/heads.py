@@ -115,15 +115,7 @@ def heads(
     if template.suffix in IMAGES and view == "table":
         refuse_idle(context, f".{template.suffix}", {"--view": "a picture shows the matrix"})
     request = LoadRequest(
-        model,
-        device,
-        dtype,
-        revision,
-        trust_remote_code,
-        offline,
-        device_map,
-        quantize,
-        adapter,
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
     if plan:
         planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each)

@@ -112,15 +112,7 @@ def inspect(
     )
     show = Show(selection, look, view, form, width, color, ascii_)
     request = LoadRequest(
-        model,
-        device,
-        dtype,
-        revision,
-        trust_remote_code,
-        offline,
-        device_map,
-        quantize,
-        adapter,
+        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
     if plan:
         Planning(selection, talk, memory, bos, truncate, form)([source], request)

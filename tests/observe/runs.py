@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from attnviz.attention.axis import Axis
 from attnviz.attention.rows import Observer, Site
 from attnviz.observe.checks import SelfCheck
 from attnviz.observe.engine import Layer, Observation, Wanted, everything, observe
 from attnviz.observe.keep import WholeMaps
-from tests.zoo.shrink import quiet
+from tests.zoo.shrink import quiet, randomise
 
 
 def ids(*shape: int, seed: int = 0) -> Tensor:
@@ -51,6 +51,15 @@ def seen_by(
 def maps(layer: Layer, example: int = 0) -> Tensor:
     """(heads, queries, keys)."""
     return torch.from_numpy(layer.kept[example].kept["weights"])
+
+
+def made(cls: Any, config: PreTrainedConfig) -> PreTrainedModel:
+    """A model of this class with random weights, the same every time, in eval mode."""
+    with quiet(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model: PreTrainedModel = cls(config).eval()
+        randomise(model)
+    return model
 
 
 def eager_maps(model: PreTrainedModel, given: Mapping[str, Any]) -> list[Tensor]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
@@ -28,21 +26,13 @@ from attnviz.attention.axis import slots
 from attnviz.attention.selection import Selection
 from attnviz.errors import CaptureError, InputError
 from attnviz.observe.engine import Observation, observe
-from tests.observe.runs import whole
-from tests.zoo.shrink import quiet, randomise
+from tests.observe.runs import made, whole
+from tests.zoo.shrink import quiet
 
 SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 4,
          "intermediate_size": 16}  # fmt: skip
 PICTURE, WORD = 4, 20  # tokens
 PATCHES = 16  # of a picture of 32 × 32, 8 a side; a picture stands for 4 tokens in the text
-
-
-def made(cls: Any, config: Any) -> PreTrainedModel:
-    with quiet(), torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = cls(config).eval()
-        randomise(model)
-    return model
 
 
 def pixels(*shape: int) -> Tensor:

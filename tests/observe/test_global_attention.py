@@ -19,7 +19,8 @@ from transformers import (
 
 import attnviz
 from attnviz.attention.capture import Capture
-from tests.zoo.shrink import quiet, randomise
+from tests.observe.runs import made
+from tests.zoo.shrink import quiet
 
 WINDOWS = [4, 8]
 LENGTH = 11
@@ -40,14 +41,6 @@ def led() -> PreTrainedModel:
         attention_window=WINDOWS, max_encoder_position_embeddings=40, pad_token_id=1,
     )  # fmt: skip
     return made(LEDModel, config)
-
-
-def made(cls: Any, config: Any) -> PreTrainedModel:
-    with quiet(), torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = cls(config).eval()
-        randomise(model)
-    return model
 
 
 def tokens(*, padding: int = 0) -> dict[str, Tensor]:
