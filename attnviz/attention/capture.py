@@ -221,11 +221,14 @@ class Capture:
 
     @property
     def main_stack(self) -> AttentionStack:
-        """The stack to show first: cross attention where there is one, else self attention."""
-        for name in STACK_ORDER:
+        """The stack to show first: cross attention where there is one, else self attention.
+
+        Raises CaptureError when there is none.
+        """
+        for name in (*STACK_ORDER, *self.stacks):
             if name in self.stacks:
                 return self.stacks[name]
-        return next(iter(self.stacks.values()))
+        raise CaptureError("the capture holds no attention", "run the model again")
 
     def stack(self, name: str | None = None) -> AttentionStack:
         """The stack called `name`, or the main one. Raises SelectionError when there is none."""

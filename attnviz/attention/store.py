@@ -294,6 +294,8 @@ def _read_array(
     scale = arrays[name + SCALE] if values.dtype == np.uint8 else None
     if scale is not None and (scale.shape != values.shape[:-1] or scale.dtype != np.float32):
         raise ValueError(f"{name} has shape {values.shape}, its scale {scale.shape} {scale.dtype}")
+    if scale is not None and not ((scale >= 0) & (scale < np.inf)).all():
+        raise ValueError(f"{name} has a scale that is no weight")
     if scale is None and values.dtype.kind != "f":
         raise ValueError(f"{name} holds {values.dtype}")
     if values.ndim != 3 or len(expected) != len(values):

@@ -16,7 +16,8 @@ from safetensors.numpy import load_file, save_file
 from attnviz.attention.capture import AttentionStack
 from attnviz.attention.seal import head_seals, seal
 from attnviz.attention.store import FORMAT, MAPS, open_capture
-from attnviz.errors import InputError
+from attnviz.errors import CaptureError, InputError
+from attnviz.views.build import build
 from tests.captures import axis, capture, description, layer, long_capture, resealed
 
 
@@ -158,6 +159,8 @@ def test_an_altered_header_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("scale", "reason"), [(np.zeros((4, 7), np.float32), "its scale (4, 7)"),
+                                               (np.full((4, 8), np.inf, np.float32), "no weight"),
+                                               (np.full((4, 8), 0.5, np.float16), "float16"),
                                                (None, "weights.scale' is missing")])  # fmt: skip
 def test_a_scale_that_does_not_fit_is_refused(scale: Any, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
@@ -362,3 +365,10 @@ def test_what_has_a_default_may_be_missing(tmp_path: Path) -> None:
     del found["model"]["kv_heads"], found["axes"][0]["grid"], found["checks"][0]["detail"]
     resealed(path, found)
     assert open_capture(path).model.kv_heads == 0
+
+
+def test_a_capture_of_nothing_opens_but_has_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    dataclasses.replace(capture(), stacks={}).save(path)
+    with pytest.raises(CaptureError, match="holds no attention"):
+        build(open_capture(path))
