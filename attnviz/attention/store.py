@@ -44,6 +44,7 @@ MAPS = ("weights", "pooled", "pooled_max")
 ALLOWED = "allowed/"
 SCALE = ".scale"
 
+Version = Annotated[int, range(1, 2**31)]
 Number = Annotated[int, range(2**20)]
 
 
@@ -76,7 +77,7 @@ class Rounding:
 class Description:
     """What the file says of its arrays; `seals` are their checksums, of maps one per head."""
 
-    format_version: Annotated[int, range(1, FORMAT + 1)]
+    format_version: Version
     dtype: str
     model: ModelFacts
     text: str
@@ -155,7 +156,7 @@ def open_capture(path: str | Path) -> Capture:
         if meta is None:
             raise InputError(f"{source} holds no capture", "it looks like a model's weights")
         meta = typed(meta, dict[str, Any], KEY)
-        version = typed(meta["format_version"], int, "format_version")
+        version = typed(meta["format_version"], Version, "format_version")
         if version > FORMAT:
             raise InputError(
                 f"{source} has capture format {version}, this attnviz reads up to {FORMAT}",
