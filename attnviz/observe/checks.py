@@ -34,10 +34,10 @@ def tolerance(dtype: torch.dtype, units: float) -> float:
 class SelfCheck:
     """Keeps `check`, six numbers over the rows that are not padding.
 
-    They are the number of rows that are not finite, of the others the least and largest row sum,
-    the largest weight on a forbidden key and on a padded one, and the largest row sum error that
-    the model's precision allows (negative when rows may sum to less, because the model has learned
-    sinks).
+    They are the least and largest row sum, the largest weight on a forbidden key and on a padded
+    one, all over the rows that are finite, the number of the others, and the largest row sum error
+    that the model's precision allows (negative when rows may sum to less, because the model has
+    learned sinks).
     """
 
     passes: int = 1
@@ -86,7 +86,7 @@ class _SelfCheck:
     def result(self) -> Mapping[str, Tensor]:
         rounding = self.site.rounding
         slack = self.least.new_tensor(-rounding if self.site.leaks else rounding)
-        parts = [self.broken, self.least, self.largest, self.forbidden, self.padded, slack]
+        parts = [self.least, self.largest, self.forbidden, self.padded, self.broken, slack]
         return {"check": torch.stack(parts)}
 
 
@@ -97,15 +97,15 @@ def verdicts(stacks: Iterable[AttentionStack]) -> tuple[Check, ...]:
     """
     layers = (layer for stack in stacks for layer in stack.by_layer.values())
     rows = [one.kept["check"] for one in layers if "check" in one.kept]
-    found = np.array([row for row in rows if row[0] or row[1] <= row[2]])
+    found = np.array([row for row in rows if row[0] <= row[1] or row[4]])
     if not len(found):
         return ()
-    count = int(found[:, 0].sum())
+    count = int(found[:, 4].sum())
     finite = Check("finite", count == 0, f"{count} rows are not" if count else "")
-    found = found[found[:, 1] <= found[:, 2]]
+    found = found[found[:, 0] <= found[:, 1]]
     if not len(found):
         return (finite,)
-    _, least, largest, forbidden, padded, slack = found.T
+    least, largest, forbidden, padded, _, slack = found.T
     leaks = slack < 0
     sums = (largest <= 1 + abs(slack)) & (least >= np.where(leaks, 0, 1 - slack))
     spread = f"{least.min():.6f} to {largest.max():.6f}"
