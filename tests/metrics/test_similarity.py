@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import tracemalloc
 
 import numpy as np
@@ -314,6 +315,7 @@ def test_a_stop_in_progress_stops_the_work(monkeypatch):
 
     def counting(*given: np.ndarray) -> np.ndarray:
         calls.append(1)
+        time.sleep(0.002)  # so that the worker is not done before it is told to stop
         return real(*given)
 
     def stop(share: float) -> None:
