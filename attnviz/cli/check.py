@@ -56,7 +56,7 @@ def check(
     not allow whole maps of both. Exit code 1 when a check fails.
     """
     from attnviz.attention.selection import Selection
-    from attnviz.check import check_model
+    from attnviz.check import check_model, read
 
     talk = Talk(quiet)
     request = LoadRequest(
@@ -69,11 +69,12 @@ def check(
         )
         return
     loaded = request.load(talk)
+    notes = (*loaded.notes, *read(loaded, text, target, source_lang, target_lang).notes)
     with talk.progress(f"check {loaded.facts.name}"):
         checks = check_model(loaded, text, target, memory, source_lang, target_lang)
     if json_:
-        found = {"model": asdict(loaded.facts), "checks": [asdict(one) for one in checks]}
-        sys.stdout.write(json.dumps(found) + "\n")
+        values = {"model": asdict(loaded.facts), "checks": [asdict(one) for one in checks]}
+        sys.stdout.write(json.dumps(values | {"notes": notes}) + "\n")
     else:
         facts = loaded.facts
         print_line(
@@ -83,6 +84,8 @@ def check(
         )
         for one in checks:
             print_line(line(one), sys.stdout)
+        for note in notes:
+            print_line(f"note  {note}", sys.stdout)
     failed = [one.name for one in checks if one.ok is False]
     if failed:
         raise CaptureError(

@@ -31,6 +31,22 @@ def test_check_of_the_sample(answer: Callable[..., str]) -> None:
         assert f"equal to eager, {padding}" in text
 
 
+def test_check_tells_what_was_loaded_and_read(
+    answer: Callable[..., str], copy: Callable[[str], Path]
+) -> None:
+    """The notes of loading, and those of the input."""
+    folder = copy("gpt2")
+    path = folder / "config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | {"n_layer": config["n_layer"] - 1}), encoding="utf-8")
+    asked = ["check", folder, "--text", "the cat \udc80 sat"]
+    notes = [line for line in answer(*asked).splitlines() if line.startswith("note  ")]
+    assert len(notes) == 2
+    assert "of layers that its config.json does not have" in notes[0]
+    assert "lone surrogate" in notes[1]
+    assert json.loads(answer(*asked, "--json"))["notes"] == [one[6:] for one in notes]
+
+
 def test_what_the_memory_does_not_allow_is_not_compared(
     answer: Callable[..., str], refused: Callable[..., str], folder: Callable[[str], Path]
 ) -> None:
