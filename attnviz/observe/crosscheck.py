@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -44,10 +45,9 @@ def crosscheck(
     `what` names the input in the checks ("no padding", "padded left", …). Padded queries are not
     compared: their rows mean nothing.
     """
-    torch.manual_seed(0)
-    seen = observe(model, tensors, sources, targets, lambda site: [WholeMaps()])
-    torch.manual_seed(0)
-    with torch.no_grad():
+    with seeded(model):
+        seen = observe(model, tensors, sources, targets, lambda site: [WholeMaps()])
+    with seeded(model), torch.no_grad():
         plain = model(**tensors)
     same = all(identical(a, b) for a, b in zip(flat(seen.outputs), flat(plain), strict=True))
     own = [layer for layer in seen.layers if layer.kept]
@@ -158,16 +158,24 @@ def matters(
     }
     idle = []
     with torch.no_grad():
-        torch.manual_seed(0)
-        before = list(flat(model(**tensors)))
+        with seeded(model):
+            before = list(flat(model(**tensors)))
         for path, place in paths.items():
-            torch.manual_seed(0)
-            with flattened(model.get_submodule(path)):
+            with seeded(model), flattened(model.get_submodule(path)):
                 after = list(flat(model(**tensors)))
             if all(identical(a, b) for a, b in zip(before, after, strict=True)):
                 idle.append(f"{place.role} L{place.layer}")
     detail = f"unused: {', '.join(idle)}" if idle else f"in each of {counted(paths)}"
     return [Check(name, not idle, detail)]
+
+
+@contextmanager
+def seeded(model: PreTrainedModel) -> Iterator[None]:
+    """Random numbers inside are those of one seed; the caller's go on behind it as before."""
+    devices = [model.device] if model.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(0)
+        yield
 
 
 def identical(one: Tensor, other: Tensor) -> bool:

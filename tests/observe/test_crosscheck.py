@@ -147,3 +147,16 @@ def test_flat_leaves_caches_out() -> None:
     one, two, three = (torch.full((1,), float(n)) for n in range(3))
     outputs = {"a": one, "past_key_values": two, "b": (None, [three])}
     assert [float(each) for each in flat(outputs)] == [0, 2]
+
+
+def test_the_callers_random_numbers_go_on() -> None:
+    model = build("bert")
+    given = inputs(model)
+    sources = axes(given["input_ids"])
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    with quiet():
+        crosscheck(model, given, sources, None, "unpadded")
+        matters(model, given, sources, None)
+    assert torch.equal(torch.rand(3), expected)
