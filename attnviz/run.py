@@ -96,7 +96,7 @@ def captures(
     from attnviz.models.load import wrap
 
     loaded = wrap(model)
-    inputs = from_tensors(loaded.model, tensors)
+    inputs = from_tensors(loaded.model, tensors, loaded.tokenizer)
     return run(loaded, inputs, selection or Selection(), memory, untrusted)
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import torch
 
+import attnviz
 from attnviz.errors import InputError
+from attnviz.inputs.encode import encode
 from attnviz.inputs.tensors import from_tensors
 
 if TYPE_CHECKING:
@@ -124,3 +127,19 @@ def test_a_cache_has_more_keys_than_there_are_tokens(loaded: Get) -> None:
     assert from_tensors(model, given | {"attention_mask": torch.ones(1, 5)}).source.real == 2
     with pytest.raises(InputError, match="shape"):
         from_tensors(model, given | {"attention_mask": torch.ones(1, 1)})
+
+
+@pytest.mark.parametrize("name", ["bert", "gpt2", "bart"])
+def test_tensors_of_a_loaded_model_bear_the_names_of_its_tokens(loaded: Get, name: str) -> None:
+    """The same tensors as of the text: the same labels, special tokens and scores."""
+    found = loaded(name)
+    target = {"target": "it sat"} if found.encoder_decoder else {}
+    expected = attnviz.capture(found, "the cat sat", **target)
+    tensors = encode(found, "the cat sat", **target).tensors
+    capture = attnviz.capture(found, tensors)
+    assert list(capture.stacks) == list(expected.stacks)
+    for stack, scores in expected.scores.items():
+        own, wanted = capture.stacks[stack].queries(0), expected.stacks[stack].queries(0)
+        assert (own.labels, own.special) == (wanted.labels, wanted.special)
+        for score in ("special", "content", "first"):
+            np.testing.assert_allclose(capture.scores[stack][score], scores[score], atol=1e-6)
