@@ -41,10 +41,16 @@ def check_model(
 
     Raises UsageError when the memory is not enough, ModelError when the model cannot be run.
     """
-    tensors = read(loaded, text, target, source_lang, target_lang).tensors
-    plan, why = beside_eager(loaded, tensors, memory)
-    with explained(loaded, from_tensors(loaded.model, tensors), plan):
-        return proofs(loaded, tensors, why)
+    return check_inputs(loaded, read(loaded, text, target, source_lang, target_lang), memory)
+
+
+def check_inputs(
+    loaded: LoadedModel, inputs: ModelInputs, memory: str | None = None
+) -> list[Check]:
+    """What `check_model` gives, on a text that was read already."""
+    plan, why = beside_eager(loaded, inputs.tensors, memory)
+    with explained(loaded, inputs, plan):
+        return proofs(loaded, inputs.tensors, why)
 
 
 def proofs(loaded: LoadedModel, tensors: dict[str, Any], why: str) -> list[Check]:

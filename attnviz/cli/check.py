@@ -56,7 +56,7 @@ def check(
     not allow whole maps of both. Exit code 1 when a check fails.
     """
     from attnviz.attention.selection import Selection
-    from attnviz.check import check_model, read
+    from attnviz.check import check_inputs, read
 
     talk = Talk(quiet)
     request = LoadRequest(
@@ -69,9 +69,10 @@ def check(
         )
         return
     loaded = request.load(talk)
-    notes = (*loaded.notes, *read(loaded, text, target, source_lang, target_lang).notes)
+    inputs = read(loaded, text, target, source_lang, target_lang)
+    notes = (*loaded.notes, *inputs.notes)
     with talk.progress(f"check {loaded.facts.name}"):
-        checks = check_model(loaded, text, target, memory, source_lang, target_lang)
+        checks = check_inputs(loaded, inputs, memory)
     if json_:
         values = {"model": asdict(loaded.facts), "checks": [asdict(one) for one in checks]}
         sys.stdout.write(json.dumps(values | {"notes": notes}) + "\n")

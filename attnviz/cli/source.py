@@ -151,8 +151,8 @@ def captures(
 
     The texts of `also` follow those of the source. So many texts are run at once, filled up on the
     right, where no earlier token sees it; each capture is that of its text alone. One that fails
-    its checks is an error, unless `untrusted`. What `foresee`
-    (or the plan itself) refuses of any text is refused before the first is run.
+    its checks is an error, unless `untrusted`. What `foresee` (or the plan itself) refuses of any
+    text is refused before the first is run.
     """
     if source.saved is not None:
         yield open_saved(source.saved, request.name or request.adapter)

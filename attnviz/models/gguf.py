@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import ModelError
 from attnviz.models.adapter import fetched
+from attnviz.models.resolve import several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,12 +48,6 @@ def files_of(source: Source, options: Mapping[str, Any]) -> list[str]:
     except hub.errors.LocalEntryNotFoundError:
         return []
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*.gguf"))
-
-
-def several(name: str, files: list[str]) -> ModelError:
-    """The error for a place that holds more GGUF files than one."""
-    shown = ", ".join(files[:8]) + (", …" if len(files) > 8 else "")
-    return ModelError(f"{name} holds {len(files)} GGUF files: {shown}", f"-m {name}/{files[0]}")
 
 
 def require_gguf(source: Source) -> None:

@@ -65,8 +65,7 @@ def local_source(name: str) -> Source:
     if len(files) == 1:
         return Source("local", name, str(path), files[0])
     if files:
-        shown = ", ".join(files[:8]) + (", …" if len(files) > 8 else "")
-        raise ModelError(f"{name} holds {len(files)} GGUF files: {shown}", f"-m {path / files[0]}")
+        raise several(name, files)
     hint = "give the folder that `save_pretrained` wrote"
     if inside := folders_of_models(path):
         hint = "it holds a model: " if len(inside) == 1 else f"it holds {len(inside)} models: "
@@ -74,6 +73,14 @@ def local_source(name: str) -> Source:
     elif not name.startswith((".", "/", "~")) and HUB_ID.fullmatch(name):
         hint += f"; for {name} on the Hub, run where no folder has that name"
     raise ModelError(f"{name} is a folder without config.json", hint)
+
+
+def several(name: str, files: list[str]) -> ModelError:
+    """The error for a place that holds more GGUF files than one."""
+    shown = ", ".join(files[:8]) + (", …" if len(files) > 8 else "")
+    return ModelError(
+        f"{name} holds {len(files)} GGUF files: {shown}", f"-m {name.rstrip('/')}/{files[0]}"
+    )
 
 
 def holds_model(path: Path) -> bool:

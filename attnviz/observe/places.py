@@ -15,8 +15,6 @@ MODALITIES = {
     "vision": re.compile(r"vision|visual|image|pixel|vit\b", re.IGNORECASE),
     "audio": re.compile(r"audio|speech|acoustic", re.IGNORECASE),
 }
-
-
 # Modules whose queries are learned, or the parts of a picture or sound: no tokens of the text.
 LATENTS = re.compile(r"qformer|perceiver|resampler|connector|projector|abstractor", re.IGNORECASE)
 SIDES = ("encoder", "decoder")

@@ -90,7 +90,7 @@ def test_check_with_own_text(answer: Callable[..., str], folder: Callable[[str],
 
 def test_failed_check(call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     checks = [Check("finite", True, ""), Check("rows sum to 1", False, "0.5 to 1.0")]
-    monkeypatch.setattr(attnviz.check, "check_model", lambda *arguments: checks)
+    monkeypatch.setattr(attnviz.check, "check_inputs", lambda *arguments: checks)
     result = call("check", "sample:sentiment")
     assert result.code == 1
     assert "  FAIL  rows sum to 1: 0.5 to 1.0" in result.lines
