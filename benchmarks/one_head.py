@@ -15,7 +15,7 @@ from side_by_side import Figures, calls, machine, peak_of, table
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import attnviz
-from attnviz.observe import plan
+from attnviz.runs import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

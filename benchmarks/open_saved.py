@@ -18,7 +18,7 @@ from attnviz.attention.axis import Axis
 from attnviz.attention.capture import AttentionStack, Capture, LayerAttention, ModelFacts
 
 if TYPE_CHECKING:
-    from attnviz.attention.rounded import StoreDtype
+    from attnviz.attention.store.rounded import StoreDtype
 
 RUN = "import sys; from attnviz.cli.app import run; run(sys.argv[1:])"
 PEAK = "; print(*(line for line in open('/proc/self/status') if line.startswith('VmHWM')))"

@@ -12,8 +12,8 @@ import time
 import numpy as np
 from side_by_side import calls, machine, peak_of, table
 
-from attnviz.metrics.groups import grouped, layout
-from attnviz.metrics.similarity import head_distances
+from attnviz.analysis.distances import head_distances
+from attnviz.analysis.groups import grouped, layout
 
 LAYERS, HEADS, TOKENS = 12, 12, 512
 MANY_LAYERS, MANY_HEADS, FEW_TOKENS = 80, 64, 128

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from attnviz.cli.scores import span
+from attnviz.cli.score_list import span
 from attnviz.metrics.about import SCORES
-from attnviz.views.names import BROKEN, MIXED, RULES, Rule
+from attnviz.views.heads.names import BROKEN, MIXED, RULES, Rule
 
 PAGE = Path(__file__).parent / "scores.md"
 HEAD = """# Scores and names of heads

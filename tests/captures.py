@@ -19,8 +19,8 @@ from attnviz.attention.capture import (
     ModelFacts,
     Prediction,
 )
-from attnviz.attention.seal import seal
-from attnviz.attention.store import KEY
+from attnviz.attention.store.saved import KEY
+from attnviz.attention.store.seal import seal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

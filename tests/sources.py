@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from attnviz.attention.axis import Axis
-from attnviz.attention.rows import Observer, RowBlock, Site
+from attnviz.observe.blocks import Observer, RowBlock, Site
 from attnviz.observe.stream import stream
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.rounded import StoreDtype
+    from attnviz.attention.store.rounded import StoreDtype
 
 STACK_ORDER = ("cross", "self", "decoder", "encoder")
 
@@ -246,7 +246,7 @@ class Capture:
         `dtype` float16 or uint8 rounds the maps, and the saved capture notes by how much. Raises
         OutputError.
         """
-        from attnviz.attention.store import save
+        from attnviz.attention.store.saved import save
 
         save(self, path, dtype)
 

@@ -13,7 +13,8 @@ from typing import Annotated, Any
 import typer
 
 import attnviz
-from attnviz.cli import check, compare, export, heads, inspect, interrupt, models, trace
+from attnviz.cli import interrupt
+from attnviz.cli.commands import check, compare, export, heads, inspect, models, trace
 from attnviz.cli.options import NONE
 from attnviz.cli.output import print_error
 from attnviz.errors import AttnvizError, OutputError, UsageError

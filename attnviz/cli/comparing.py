@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from attnviz.cli.template import Template
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
-    from attnviz.observe.plan import Plan
     from attnviz.render.image.style import ImageStyle
-    from attnviz.views.contrast import Kind
-    from attnviz.views.first_screen import Comparison
+    from attnviz.runs.plan import Plan
+    from attnviz.views.answer import Comparison
+    from attnviz.views.compare.contrast import Kind
 
 
 FEW = 8  # heads that are shown side by side
@@ -50,11 +50,11 @@ class Comparing:
 
     def check(self, capture: Capture) -> None:
         """Nothing. Raises CaptureError for maps that were not kept whole."""
-        from attnviz.views.compare import require_whole
-        from attnviz.views.look import Look
+        from attnviz.views.appearance import Appearance
+        from attnviz.views.compare.within import require_whole
         from attnviz.views.request import request
 
-        require_whole(request(capture, self.selection, Look()))
+        require_whole(request(capture, self.selection, Appearance()))
 
     def heads(self, capture: Capture, template: Template) -> None:
         """Compare the heads of one capture."""
@@ -62,36 +62,36 @@ class Comparing:
 
     def captures(self, first: Capture, second: Capture, kind: Kind, template: Template) -> None:
         """Compare two captures head by head."""
-        from attnviz.views.contrast import contrast
-        from attnviz.views.look import Look
+        from attnviz.views.appearance import Appearance
+        from attnviz.views.compare.contrast import contrast
 
         names = names_of(first, second, kind)
-        look = Look(words=self.words)
-        view = contrast(first, second, self.selection, look, kind, names, self.top)
+        appearance = Appearance(words=self.words)
+        view = contrast(first, second, self.selection, appearance, kind, names, self.top)
         notes = dict.fromkeys((*first.notes, *second.notes))
         checks = (*first.checks, *(check for check in second.checks if check.ok is False))
         self.show(replace(first, notes=tuple(notes), checks=checks), view, template)
 
     def compared(self, capture: Capture) -> Comparison:
         """The comparison that the selection asks for."""
-        from attnviz.views.compare import (
+        from attnviz.views.appearance import Appearance
+        from attnviz.views.compare.within import (
             group_matrix,
             head_groups,
             layer_matrix,
             like_head,
             side_by_side,
         )
-        from attnviz.views.look import Look
         from attnviz.views.request import request
 
-        look = Look(words=self.words)
-        asked = request(capture, self.selection, look)
+        appearance = Appearance(words=self.words)
+        asked = request(capture, self.selection, appearance)
         if self.layers:
             with self.talk.progress("compare heads") as tell:
                 return layer_matrix(asked, told(tell))
         if self.selection.single_head is not None and len(asked.pairs) == 1:
             everything = replace(self.selection, layers=(), heads=(), pairs=())
-            return like_head(request(capture, everything, look), asked.pairs[0], self.top)
+            return like_head(request(capture, everything, appearance), asked.pairs[0], self.top)
         if self.view == "table" and self.few(asked.pairs):
             return side_by_side(asked)
         with self.talk.progress("compare heads") as tell:
@@ -127,17 +127,17 @@ class Comparing:
         """The comparison as a picture of characters."""
         from attnviz.render.terminal.console import make_console
         from attnviz.render.terminal.picture import print_view
-        from attnviz.views.first_screen import FirstScreen, facts_of
+        from attnviz.views.answer import Answer, facts_of
 
-        screen = FirstScreen(facts_of(capture), None, (view,), capture.notes)
+        screen = Answer(facts_of(capture), None, (view,), capture.notes)
         print_view(screen, make_console(self.width, self.color, self.ascii, stream))
 
     def write_image(self, capture: Capture, view: Comparison, path: Path) -> None:
         """The comparison as an image."""
         from attnviz.render.image.draw import draw
-        from attnviz.views.compare import LikeHead, SideBySide
+        from attnviz.views.answer import facts_of
+        from attnviz.views.compare.within import LikeHead, SideBySide
         from attnviz.views.figure import FigureContent
-        from attnviz.views.first_screen import facts_of
 
         if isinstance(view, LikeHead):
             raise UsageError("a list of heads has no picture", "write it as .csv, .json or .txt")
@@ -153,8 +153,8 @@ def whole(
     loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
 ) -> Plan:
     """The plan of a run that is compared. Raises UsageError unless it keeps whole maps."""
-    from attnviz.forecast import foreseen
-    from attnviz.observe.plan import human
+    from attnviz.runs.forecast import foreseen
+    from attnviz.runs.plan import human
 
     plan = foreseen(loaded, inputs, selection, memory)
     if plan.keeps == "whole":

@@ -17,7 +17,7 @@ from attnviz.files import found, passes_on, refusals, written
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from attnviz.render.data.rows import Row
+    from attnviz.render.data.tidy_rows import Row
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def print_error(error: AttnvizError) -> None:
 
 def print_line(text: str, stream: TextIO) -> None:
     """The text with everything in it made harmless for a terminal, and a line end."""
-    from attnviz.render.safe import display
+    from attnviz.render.text.safe import display
 
     for line in text.split("\n"):
         body = line.lstrip(" ")
@@ -79,8 +79,8 @@ def print_line(text: str, stream: TextIO) -> None:
 
 def print_rows(rows: Iterable[Row], form: Literal["tsv", "csv"], stream: TextIO) -> None:
     """Write the rows; on a terminal the control characters of tokens are spelled out."""
-    from attnviz.render.data.rows import to_text
-    from attnviz.render.safe import visible
+    from attnviz.render.data.tidy_rows import to_text
+    from attnviz.render.text.safe import visible
 
     text = to_text(rows, form)
     stream.write(visible(text) if stream.isatty() else text)
@@ -113,7 +113,7 @@ def write_file(path: Path, fill: Callable[[BinaryIO], object]) -> None:
 
 def on_terminal(data: bytes) -> str:
     """The contents of a file as a terminal may show them. Raises UsageError unless it is text."""
-    from attnviz.render.safe import visible
+    from attnviz.render.text.safe import visible
 
     try:
         return visible(data.decode())

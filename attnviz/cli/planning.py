@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from attnviz.attention.selection import Selection
     from attnviz.cli.output import Talk
     from attnviz.cli.source import Foresee, LoadRequest, Source
-    from attnviz.forecast import Forecast, Path
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
-    from attnviz.observe.plan import Plan
-    from attnviz.observe.source import Origin
+    from attnviz.observe.sources.map_source import Origin
+    from attnviz.runs.forecast import Forecast, Path
+    from attnviz.runs.plan import Plan
 
 ORIGINS: dict[Origin, str] = {
     "recomputed": "in row blocks of these heads alone",
@@ -63,7 +63,7 @@ class Planning:
         """Print the plan of one draw of repeated tokens, and the time that all draws take."""
         loaded = request.load(self.talk)
         from attnviz.inputs.repeated import repeated_tokens
-        from attnviz.probe import SEEDS
+        from attnviz.runs.repeated_tokens import SEEDS
 
         self.show(loaded, [repeated_tokens(loaded, 0, self.bos)] * SEEDS)
 
@@ -76,8 +76,8 @@ class Planning:
         target_lang: str | None = None,
     ) -> None:
         """Print what the checks of a model keep, and the time of their runs."""
-        from attnviz.check import beside_eager, read, runs_of
-        from attnviz.observe.plan import human
+        from attnviz.runs.check import beside_eager, read, runs_of
+        from attnviz.runs.plan import human
 
         loaded = request.load(self.talk)
         inputs = read(loaded, text, target, source_lang, target_lang)
@@ -103,7 +103,7 @@ class Planning:
 
     def forecast(self, loaded: LoadedModel, inputs: ModelInputs) -> Forecast:
         """The forecast of one run."""
-        from attnviz.forecast import forecast
+        from attnviz.runs.forecast import forecast
 
         with self.talk.progress("time short runs"):
             return forecast(loaded, inputs, self.selection, self.memory)
@@ -148,7 +148,7 @@ class Planning:
 
 def keeping(plan: Plan) -> tuple[str, str]:
     """What is kept, and what would be if it did not fit."""
-    from attnviz.observe.plan import KEEPS, human
+    from attnviz.runs.plan import KEEPS, human
 
     keeps = KEEPS[plan.keeps]
     if plan.side and plan.keeps != "whole":
@@ -163,7 +163,7 @@ def keeping(plan: Plan) -> tuple[str, str]:
 
 def beside(found: Forecast) -> tuple[str, ...]:
     """What the model's own maps take, where it makes them whole."""
-    from attnviz.observe.plan import human
+    from attnviz.runs.plan import human
 
     if not found.own_maps:
         return ()

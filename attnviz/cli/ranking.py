@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
     from attnviz.cli.template import Template
-    from attnviz.views.first_screen import Facts, FirstScreen
-    from attnviz.views.head_table import HeadTable
+    from attnviz.views.answer import Answer, Facts
+    from attnviz.views.heads.head_table import HeadTable
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Ranking:
 
     def __call__(self, captures: Iterable[Capture], template: Template) -> None:
         """Print the ranking of the captures, or write it to the file."""
-        from attnviz.views.first_screen import FirstScreen, facts_of
-        from attnviz.views.head_table import head_table, table_matrix
+        from attnviz.views.answer import Answer, facts_of
+        from attnviz.views.heads.head_table import head_table, table_matrix
 
         runs: list[tuple[Facts, tuple[str, ...]]] = []
 
@@ -65,7 +65,7 @@ class Ranking:
         if form == "table":
             if self.over == "texts":
                 facts = replace(facts, texts=table.texts)
-            self.draw(FirstScreen(facts, None, (part,), notes if len(runs) == 1 else ()), stream)
+            self.draw(Answer(facts, None, (part,), notes if len(runs) == 1 else ()), stream)
         else:
             self.write(table, form, stream)
         if isinstance(stream, io.StringIO):
@@ -73,15 +73,15 @@ class Ranking:
 
     def write(self, table: HeadTable, form: str, stream: TextIO) -> None:
         """The table as rows or JSON."""
-        from attnviz.render.data.as_json import ranking_values
-        from attnviz.render.data.rows import ranking_rows
+        from attnviz.render.data.json_values import ranking_values
+        from attnviz.render.data.tidy_rows import ranking_rows
 
         if form == "json":
             stream.write(json.dumps(ranking_values(table), allow_nan=False) + "\n")
         else:
             print_rows(ranking_rows(table), "tsv" if form == "tsv" else "csv", stream)
 
-    def draw(self, screen: FirstScreen, stream: TextIO) -> None:
+    def draw(self, screen: Answer, stream: TextIO) -> None:
         """The table or the matrix as a picture of characters."""
         from attnviz.render.terminal.console import make_console
         from attnviz.render.terminal.picture import print_view
@@ -95,7 +95,7 @@ class Ranking:
         from attnviz.render.image.draw import draw
         from attnviz.render.image.style import ImageStyle
         from attnviz.views.figure import FigureContent
-        from attnviz.views.head_table import table_matrix
+        from attnviz.views.heads.head_table import table_matrix
 
         means = (f"means over {table.texts:,} {table.over}",) if table.texts > 1 else ()
         content = FigureContent(facts.model, table_matrix(table), (*means, *notes), facts.failed)

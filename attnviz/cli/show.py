@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
-    from attnviz.views.look import Look
+    from attnviz.views.appearance import Appearance
 
 ViewName = Literal["auto", "map", "table", "grid", "heads"]
 TEXTS = ("txt", "json", "csv", "tsv")
@@ -33,7 +33,7 @@ class Show:
     """How a capture is shown: what of it, in which look and format, how wide."""
 
     selection: Selection
-    look: Look
+    appearance: Appearance
     view: ViewName
     form: str
     width: int | None
@@ -62,7 +62,7 @@ class Show:
         from attnviz.render.terminal.picture import print_view
         from attnviz.views.build import build
 
-        view = build(capture, self.selection, self.look, self.view)
+        view = build(capture, self.selection, self.appearance, self.view)
         console: Console = make_console(self.width, self.color, self.ascii, stream)
         if number is not None:
             console.print(heading(capture.text, number, console))
@@ -70,20 +70,20 @@ class Show:
 
     def write_json(self, capture: Capture, stream: Any) -> None:
         """One line of JSON."""
-        from attnviz.render.data.as_json import to_json
+        from attnviz.render.data.json_values import to_json
         from attnviz.views.build import build
 
-        view = build(capture, self.selection, self.look, self.view)
+        view = build(capture, self.selection, self.appearance, self.view)
         stream.write(json.dumps(to_json(capture, view), allow_nan=False) + "\n")
 
     def write_rows(
         self, capture: Capture, stream: Any, form: Literal["tsv", "csv"], number: int | None
     ) -> None:
         """The numbers of the view as tidy rows; of many texts each row starts with its number."""
-        from attnviz.render.data.rows import table_rows
+        from attnviz.render.data.tidy_rows import table_rows
         from attnviz.views.build import build
 
-        rows = list(table_rows(build(capture, self.selection, self.look, self.view)))
+        rows = list(table_rows(build(capture, self.selection, self.appearance, self.view)))
         if number is not None:
             rows = [["text", *rows[0]], *([number, *row] for row in rows[1:])]
             rows = rows if number == 1 else rows[1:]
@@ -94,8 +94,8 @@ def heading(text: str, number: int, console: Console) -> RichText:
     """`text 2: it was tired`, cut to the console's width, below an empty line but for the first."""
     from rich.text import Text
 
-    from attnviz.render.safe import display, fit
     from attnviz.render.terminal.console import is_ascii
+    from attnviz.render.text.safe import display, fit
 
     ascii_only = is_ascii(console)
     shown = f"text {number}: {display(text, ascii_only)}"

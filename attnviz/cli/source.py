@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.cli.output import Talk
 from attnviz.errors import InputError, SelectionError, UsageError
-from attnviz.models.samples import PREFIX
+from attnviz.models.find.samples import PREFIX
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from attnviz.inputs.encode import ModelInputs
     from attnviz.inputs.text import Text
     from attnviz.models.load import LoadedModel
-    from attnviz.observe.plan import Plan
+    from attnviz.runs.plan import Plan
 
     Foresee = Callable[[LoadedModel, ModelInputs, Selection, str | None], Plan]
 
@@ -111,7 +111,7 @@ class LoadRequest:
 
     def load(self, talk: Talk, weights: bool = True) -> LoadedModel:
         """The loaded model, with progress and the hint about the default; or its outline alone."""
-        from attnviz.models.resolve import resolve
+        from attnviz.models.find.resolve import resolve
 
         source = resolve(self.name)
         if self.name is None and source.kind == "sample" and weights:
@@ -163,7 +163,7 @@ def captures(
     loaded = request.load(talk)
     from attnviz.attention.unpadded import unpadded
     from attnviz.inputs.encode import encode_batch
-    from attnviz.run import broken_checks, run
+    from attnviz.runs.run import broken_checks, run
 
     prepared: list[tuple[list[ModelInputs], ModelInputs]] = []
     for batch in batches(texts, batch_size):
@@ -222,7 +222,7 @@ def require_run(
     memory: str | None,
 ) -> None:
     """Nothing. Raises what the run would be refused for, with the place of the text."""
-    from attnviz.forecast import foreseen
+    from attnviz.runs.forecast import foreseen
 
     try:
         (foresee or foreseen)(loaded, inputs, selection, memory)
@@ -236,8 +236,8 @@ def one_token_each(
 ) -> Plan:
     """The plan of a run. Raises SelectionError where `--query` or `--key` is a repeated word."""
     from attnviz.attention.tokens import require_one
-    from attnviz.forecast import foreseen
-    from attnviz.wanted import shown_axes
+    from attnviz.runs.forecast import foreseen
+    from attnviz.runs.retain import shown_axes
 
     for axes in shown_axes(inputs, selection)[1]:
         for option, axis in zip(("query", "key"), axes, strict=True):
@@ -270,7 +270,7 @@ def probed(
 ) -> Iterator[Capture]:
     """The captures of repeated random tokens."""
     loaded = request.load(talk)
-    from attnviz.probe import on_repeated_tokens
+    from attnviz.runs.repeated_tokens import on_repeated_tokens
 
     with talk.progress("run repeated tokens"):
         yield from on_repeated_tokens(loaded, selection, memory, bos)
@@ -278,7 +278,7 @@ def probed(
 
 def open_saved(path: str, model: str | None) -> Capture:
     """The saved capture at `path`."""
-    from attnviz.attention.store import open_capture
+    from attnviz.attention.store.saved import open_capture
 
     if model is not None:
         raise UsageError("a saved capture needs no model", "leave -m and --adapter out")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
-    from attnviz.views.look import Look
+    from attnviz.views.appearance import Appearance
 
 FIELDS = ("model", "stack", "layer", "head", "index")
 STDOUT = "-"
@@ -52,7 +52,7 @@ class Template:
         return Path(self.text.format(**safe))
 
     def files(
-        self, capture: Capture, selection: Selection, look: Look, index: int
+        self, capture: Capture, selection: Selection, appearance: Appearance, index: int
     ) -> Iterator[tuple[Path, Selection]]:
         """Every file that the name stands for, with the part of the selection that goes into it."""
         from attnviz.views.request import request
@@ -68,7 +68,7 @@ class Template:
                 yield self.path(**common), part
                 continue
             groups: dict[tuple[object, ...], list[tuple[int, int]]] = {}
-            for layer, head in request(capture, part, look).pairs:
+            for layer, head in request(capture, part, appearance).pairs:
                 place = tuple(n for f, n in (("layer", layer), ("head", head)) if f in fields)
                 groups.setdefault(place, []).append((layer, head))
             for pairs in groups.values():

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
     from attnviz.tracing.hand import Recipe
-    from attnviz.views.first_screen import FirstScreen
-    from attnviz.views.head_trace import HeadTrace
-    from attnviz.views.trace import HandTrace
+    from attnviz.views.answer import Answer
+    from attnviz.views.steps.hand_trace import HandTrace
+    from attnviz.views.steps.head_trace import HeadTrace
 
 KINDS = (*IMAGES, "txt", "json", "csv", "tsv")
 
@@ -51,7 +51,7 @@ class Tracing:
         from attnviz.inputs.qkv import read_qkv
         from attnviz.mechanisms import FAMILIES
         from attnviz.tracing.hand import by_hand
-        from attnviz.views.trace import NAMES, hand_trace
+        from attnviz.views.steps.hand_trace import NAMES, hand_trace
 
         given = read_qkv(path)
         found = by_hand(given, recipe)
@@ -71,8 +71,8 @@ class Tracing:
         """Trace one query of one head of a model."""
         from attnviz.cli.source import one_token_each
         from attnviz.inputs.encode import encode_batch
-        from attnviz.run import run
-        from attnviz.views.first_screen import FirstScreen, facts_of
+        from attnviz.runs.run import run
+        from attnviz.views.answer import Answer, facts_of
 
         if source.hint:
             self.talk.hint(source.hint)
@@ -83,19 +83,19 @@ class Tracing:
         with self.talk.progress(f"run {len(inputs.sources[0])} tokens"):
             capture = run(loaded, inputs, selection, memory)[0]
             view = self.head_trace(loaded, inputs, capture, selection)
-        self.show(view, FirstScreen(facts_of(capture), None, (view,), capture.notes))
+        self.show(view, Answer(facts_of(capture), None, (view,), capture.notes))
 
     def head_trace(
         self, loaded: LoadedModel, inputs: ModelInputs, capture: Capture, selection: Selection
     ) -> HeadTrace:
         """The steps of the head and query that were asked for, else of those to show first."""
         from attnviz.tracing.head import head_steps
-        from attnviz.views.choice import choose
-        from attnviz.views.head_trace import HeadTrace, Traced, one_key, one_query
-        from attnviz.views.look import Look
+        from attnviz.views.appearance import Appearance
+        from attnviz.views.heads.choice import choose
         from attnviz.views.request import request
+        from attnviz.views.steps.head_trace import HeadTrace, Traced, one_key, one_query
 
-        asked = request(capture, selection, Look())
+        asked = request(capture, selection, Appearance())
         choice = choose(asked.heads)
         if choice is None:
             raise SelectionError("there is no head to trace")
@@ -118,7 +118,7 @@ class Tracing:
             precision=capture.model.dtype,
         )
 
-    def show(self, view: HandTrace | HeadTrace, screen: FirstScreen | None = None) -> None:
+    def show(self, view: HandTrace | HeadTrace, screen: Answer | None = None) -> None:
         """Print the trace (as the screen that holds it), or write it to the file."""
         from attnviz.render.data.trace import trace_rows, trace_values
 
@@ -141,12 +141,10 @@ class Tracing:
         if isinstance(stream, io.StringIO) and kind:
             write_text(path, stream.getvalue())
 
-    def write_image(
-        self, view: HandTrace | HeadTrace, screen: FirstScreen | None, path: Path
-    ) -> None:
+    def write_image(self, view: HandTrace | HeadTrace, screen: Answer | None, path: Path) -> None:
         """The trace as an image."""
+        from attnviz.render.image.hand_trace import draw_trace
         from attnviz.render.image.style import ImageStyle
-        from attnviz.render.image.trace import draw_trace
 
         drawing = draw_trace(view, ImageStyle(), screen.facts.model if screen is not None else None)
         write_drawing(drawing, path)
@@ -163,7 +161,7 @@ def refuse_saved(source: Source) -> None:
     """Nothing. Raises UsageError for a saved capture, which says how to get its text traced."""
     if source.saved is None:
         return
-    from attnviz.attention.store import open_capture
+    from attnviz.attention.store.saved import open_capture
 
     name = open_capture(source.saved).model.name
     raise UsageError(

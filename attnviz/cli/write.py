@@ -14,13 +14,13 @@ from attnviz.errors import AttnvizError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
-    from attnviz.attention.rounded import StoreDtype
     from attnviz.attention.selection import Selection
+    from attnviz.attention.store.rounded import StoreDtype
     from attnviz.cli.output import Talk
     from attnviz.render.image.draw import Drawing
     from attnviz.render.image.style import ImageStyle
+    from attnviz.views.appearance import Appearance
     from attnviz.views.figure import FigureView
-    from attnviz.views.look import Look
     from attnviz.views.request import Wanted
 
 IMAGES = ("png", "svg", "pdf")
@@ -43,7 +43,7 @@ class Export:
     """
 
     selection: Selection
-    look: Look
+    appearance: Appearance
     style: ImageStyle | None = None
     view: FigureView = "auto"
     score: str = "content"
@@ -61,7 +61,7 @@ class Export:
         failed: dict[Path, AttnvizError] = {}
         done = 0
         warned: set[str] = set()
-        for path, selection in template.files(capture, self.selection, self.look, index):
+        for path, selection in template.files(capture, self.selection, self.appearance, index):
             try:
                 warning = self.write(capture, selection, path, kind)
             except AttnvizError as error:
@@ -96,15 +96,15 @@ class Export:
         from attnviz.render.image.draw import draw, maps_in
         from attnviz.render.image.grid import grid_pixels
         from attnviz.render.image.style import ImageStyle
-        from attnviz.views.arcs import LEAST
         from attnviz.views.figure import figure_content
-        from attnviz.views.legend import faint
+        from attnviz.views.maps.arcs import LEAST
+        from attnviz.views.maps.legend import faint
         from attnviz.views.request import request
 
-        count = len(request(capture, selection, self.look).pairs)
+        count = len(request(capture, selection, self.appearance).pairs)
         least = LEAST if self.least is None else self.least
         content = figure_content(
-            capture, selection, self.look, self.view, self.score, least, grid_pixels(count)
+            capture, selection, self.appearance, self.view, self.score, least, grid_pixels(count)
         )
         drawing = draw(content, self.style or ImageStyle())
         write_drawing(drawing, path, kind)
@@ -122,30 +122,30 @@ class Export:
             from attnviz.render.data.pharaoh import alignment
             from attnviz.views.request import request
 
-            asked = request(capture, selection, self.look)
+            asked = request(capture, selection, self.appearance)
             line = alignment(asked.stack, asked.wanted, soft=self.soft, least=self.least)
             file.write(f"{line}\n".encode())
         elif kind == "json":
-            from attnviz.render.data.as_json import to_json
+            from attnviz.render.data.json_values import to_json
             from attnviz.views.build import build
 
-            view = build(capture, selection, self.look, "grid")
+            view = build(capture, selection, self.appearance, "grid")
             file.write(json.dumps(to_json(capture, view), allow_nan=False).encode() + b"\n")
         else:
             self.write_rows(capture, selection, kind, file)
 
     def write_rows(self, capture: Capture, selection: Selection, kind: str, file: BinaryIO) -> None:
         """One row per weight of every wanted head, a head at a time."""
-        from attnviz.render.data.rows import WEIGHTS, map_rows, write_rows
-        from attnviz.views.head_screen import head_maps
+        from attnviz.render.data.tidy_rows import WEIGHTS, map_rows, write_rows
+        from attnviz.views.maps.head_screen import head_maps
         from attnviz.views.request import request
 
-        asked = request(capture, selection, self.look)
+        asked = request(capture, selection, self.appearance)
         out = codecs.getwriter("utf-8")(file, "backslashreplace")
         form: Literal["tsv", "csv"] = "tsv" if kind == "tsv" else "csv"
         write_rows([WEIGHTS], form, out)
         for pair in asked.pairs:
-            for head, one in head_maps(asked.stack, [pair], self.look, asked.rows).maps:
+            for head, one in head_maps(asked.stack, [pair], self.appearance, asked.rows).maps:
                 write_rows(map_rows(asked.stack.name, head, one, self.least), form, out)
 
     def wanted(self, capture: Capture, selection: Selection) -> dict[str, Wanted]:
@@ -153,7 +153,7 @@ class Export:
         from attnviz.views.request import request
 
         names = list(capture.stacks) if selection.stack is None else [selection.stack]
-        return {name: request(capture, replace(selection, stack=name), self.look).wanted
+        return {name: request(capture, replace(selection, stack=name), self.appearance).wanted
                 for name in names}  # fmt: skip
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerBase
 
-    from attnviz.inputs.rows import Row
+    from attnviz.inputs.tokenized import Row
 
 
 def axis_of(tokenizer: PreTrainedTokenizerBase, row: Row, texts: Sequence[str]) -> Axis:

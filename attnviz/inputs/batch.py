@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-    from attnviz.inputs.rows import Row
+    from attnviz.inputs.tokenized import Row
     from attnviz.models.loaded import LoadedModel
 
 

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
-from attnviz.inputs.rows import Row, tokenize
+from attnviz.inputs.tokenized import Row, tokenize
 from attnviz.models.sides import target_side
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from attnviz.inputs.batch import TARGET_SIZE, batch_tensors, pad_axis, require_e
 from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.embedded import require_embedded
 from attnviz.inputs.languages import sides_of
+from attnviz.inputs.part_writer import Writer
 from attnviz.inputs.text import Text, without_surrogates
-from attnviz.inputs.writer import Writer
 from attnviz.models.reads import require_text
 from attnviz.models.translate import naming_tokenizer
 

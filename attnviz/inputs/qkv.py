@@ -17,7 +17,7 @@ import numpy as np
 
 from attnviz.errors import InputError
 from attnviz.inputs.read import csv_refused, decode, parsed, read_bytes
-from attnviz.models.samples import input_file
+from attnviz.models.find.samples import input_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

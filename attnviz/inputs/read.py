@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
 from attnviz.inputs.text import Text
-from attnviz.models.samples import input_file
+from attnviz.models.find.samples import input_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,9 +14,9 @@ from attnviz.inputs.axes import axis_of
 from attnviz.inputs.batch import batch_tensors, pad_axis
 from attnviz.inputs.encode import ModelInputs
 from attnviz.inputs.limits import limits_of
-from attnviz.inputs.rows import Row
+from attnviz.inputs.part_writer import Writer
 from attnviz.inputs.text import Text
-from attnviz.inputs.writer import Writer
+from attnviz.inputs.tokenized import Row
 from attnviz.models.reads import require_text
 from attnviz.models.sides import Sides, source_side
 

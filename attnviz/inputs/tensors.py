@@ -34,8 +34,8 @@ def from_tensors(
 
     Raises InputError when no tensor says how many positions there are.
     """
-    from attnviz.inputs.plain import from_arguments
-    from attnviz.models.plain import PlainModel
+    from attnviz.inputs.wrapped import from_arguments
+    from attnviz.models.wrapped import PlainModel
 
     module = model.module if isinstance(model, PlainModel) else model
     placed = moved(called(module, tensors), input_device(model))

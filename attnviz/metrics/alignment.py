@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from attnviz.attention.rows import Accumulator, RowBlock, Site
+    from attnviz.observe.blocks import Accumulator, RowBlock, Site
 
 NAMES = ("monotonicity", "coverage", "sharpness")
 SPREAD = 1e-3  # below this standard deviation, in tokens, attention does not move

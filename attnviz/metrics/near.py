@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from attnviz.attention.rows import RowBlock, Site
+    from attnviz.observe.blocks import RowBlock, Site
 
 Cells = tuple["Tensor", "Tensor", "Tensor"]
 

@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from attnviz.attention.rows import RowBlock, Site
+    from attnviz.observe.blocks import RowBlock, Site
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.rows import Accumulator, Cells, RowBlock, Site
+    from attnviz.observe.blocks import Accumulator, Cells, RowBlock, Site
 
 NEAR = 4  # offsets up to this far count as a position that could explain the attention
 OFFSETS = {"self": 0, "previous": 1, "next": -1}  # query − key

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from attnviz.attention.rows import Accumulator, RowBlock, Site
+    from attnviz.observe.blocks import Accumulator, RowBlock, Site
 
 BUDGET = 0.1  # of the cells that the mask allows
 LISTED = 8  # keys and offsets that are kept by name

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.rows import Accumulator, RowBlock, Site
+    from attnviz.observe.blocks import Accumulator, RowBlock, Site
 
 WINDOW = 4  # keys nearer than this are local: the query itself and three on each side
 SINKS = 4  # this many first keys are what streaming attention keeps beside the window

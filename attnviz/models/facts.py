@@ -10,7 +10,7 @@ from attnviz.models.placement import is_quantized
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from attnviz.models.source import Source
+    from attnviz.models.find.source import Source
 
 # Decoder names first: of an encoder-decoder the stack of cross attention is the main one.
 LAYERS = ("decoder_layers", "num_decoder_layers", "num_hidden_layers", "num_layers", "n_layer")

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import ModelError
 from attnviz.models.adapter import fetched
-from attnviz.models.resolve import several
+from attnviz.models.find.resolve import several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from transformers import PreTrainedConfig, PreTrainedModel
 
-    from attnviz.models.source import Source
+    from attnviz.models.find.source import Source
 
 
 def whole(source: Source, options: Mapping[str, Any]) -> Source:

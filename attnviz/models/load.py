@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import ModelError
-from attnviz.models import hub
 from attnviz.models.adapter import (
     ALONE,
     PREFIX,
@@ -27,6 +26,8 @@ from attnviz.models.adapter import (
     unwrapped,
 )
 from attnviz.models.facts import describe
+from attnviz.models.find import hub
+from attnviz.models.find.resolve import resolve
 from attnviz.models.gguf import file_notes, language_model, require_gguf, silently, whole
 from attnviz.models.head import architecture_for, architecture_of, model_class
 from attnviz.models.loaded import LoadedModel as LoadedModel
@@ -40,7 +41,6 @@ from attnviz.models.notes import (
 )
 from attnviz.models.placement import DeviceMap, Placement, place
 from attnviz.models.quiet import quiet
-from attnviz.models.resolve import resolve
 from attnviz.models.sane import require_counts, require_size
 from attnviz.models.tokenizer import load_tokenizer
 from attnviz.models.translate import MissingError, told
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-    from attnviz.models.source import Source
+    from attnviz.models.find.source import Source
 
 # Called with what is about to be done: "download gpt2", "load gpt2".
 Progress = Callable[[str], None]
@@ -313,7 +313,7 @@ def wrap(
     if isinstance(model, PreTrainedModel):
         found = LoadedModel(model, tokenizer, describe(model))
     else:
-        from attnviz.models.plain import wrap_module
+        from attnviz.models.wrapped import wrap_module
 
         found = wrap_module(model)
     name = " + ".join((found.facts.name, *active_adapters(model)))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from attnviz.attention.capture import ModelFacts
-    from attnviz.models.source import Source
+    from attnviz.models.find.source import Source
 
 
 def input_device(model: PreTrainedModel) -> torch.device:

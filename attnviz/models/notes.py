@@ -12,7 +12,7 @@ from attnviz.models.placement import is_quantized
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from attnviz.models.source import Source
+    from attnviz.models.find.source import Source
 
 NUMBER = re.compile(r"\d+")
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import ModelError
-from attnviz.models import hub
 from attnviz.models.adapter import fetched
+from attnviz.models.find import hub
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from transformers import PreTrainedModel
 
-    from attnviz.models.source import Source
+    from attnviz.models.find.source import Source
 
 # What a model is built of piece by piece, and the most of it that any has.
 COUNTS = (

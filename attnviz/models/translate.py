@@ -11,12 +11,12 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from attnviz.errors import AttnvizError, ModelError
-from attnviz.models.hub import not_cached, page
+from attnviz.models.find.hub import not_cached, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from attnviz.models.source import Source
+    from attnviz.models.find.source import Source
 
 Taken = ParamSpec("Taken")
 Given = TypeVar("Given")

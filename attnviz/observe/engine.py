@@ -14,27 +14,27 @@ from torch import nn
 
 from attnviz.attention.axis import fitted, joined, slots
 from attnviz.attention.capture import AttentionStack, LayerAttention, ranges
-from attnviz.attention.rows import NORM, Site
 from attnviz.errors import CaptureError
 from attnviz.models.facts import media_tokens
-from attnviz.observe.checks import tolerance
-from attnviz.observe.function_tap import FunctionTap
-from attnviz.observe.interface_tap import interface_tap
+from attnviz.observe.blocks import NORM, Site
+from attnviz.observe.checks.self_check import tolerance
+from attnviz.observe.module_calls import ModuleWalk, alone, evaluating
 from attnviz.observe.places import Place, Places, pattern_of
-from attnviz.observe.rows import Rows
-from attnviz.observe.source import TensorSource
+from attnviz.observe.sources.joined_rows import Rows
+from attnviz.observe.sources.map_source import TensorSource
 from attnviz.observe.stream import stream
-from attnviz.observe.values import Proof, values_behind
-from attnviz.observe.walk import ModuleWalk, alone, evaluating
+from attnviz.observe.taps.function import FunctionTap
+from attnviz.observe.taps.interface import interface_tap
+from attnviz.observe.value_vectors import Proof, values_behind
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.rows import Observer, Values
-    from attnviz.observe.interface_tap import Shape
-    from attnviz.observe.source import MapSource, Origin
-    from attnviz.observe.walk import Running
+    from attnviz.observe.blocks import Observer, Values
+    from attnviz.observe.module_calls import Running
+    from attnviz.observe.sources.map_source import MapSource, Origin
+    from attnviz.observe.taps.interface import Shape
 
 Wanted = Callable[[str, int, int], Sequence[int]]
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from attnviz.observe.plan import BLOCK_CELLS, HELD_CELLS
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
 
-    from attnviz.attention.rows import Accumulator, Observer, RowBlock, Site
-    from attnviz.observe.source import MapSource
+    from attnviz.observe.blocks import Accumulator, Observer, RowBlock, Site
+    from attnviz.observe.sources.map_source import MapSource
+
+BLOCK_CELLS = {"cpu": 2**21, "cuda": 2**26}  # heads × rows × keys of one row block
+HELD_CELLS = 2**25  # of all blocks of a layer, so that they are held between two passes
 
 
 def stream(site: Site, maps: MapSource, observers: Sequence[Observer]) -> dict[str, np.ndarray]:

@@ -10,8 +10,8 @@ import torch
 from attnviz.errors import CaptureError
 from attnviz.mechanisms import dot, soft
 from attnviz.mechanisms.attention import close
-from attnviz.observe.calls import HeadCall, KeepCall
 from attnviz.observe.engine import observe
+from attnviz.observe.head_call import HeadCall, KeepCall
 from attnviz.tracing.recurrent import decoder_call
 
 if TYPE_CHECKING:

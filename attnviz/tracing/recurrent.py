@@ -8,8 +8,8 @@ import torch
 
 from attnviz.mechanisms import FAMILIES
 from attnviz.mechanisms.recurrent.decoder import CrossAttention
-from attnviz.observe.calls import HeadCall, exact
-from attnviz.observe.walk import evaluating
+from attnviz.observe.head_call import HeadCall, exact
+from attnviz.observe.module_calls import evaluating
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Literal
 
 from attnviz.attention.selection import Selection
 from attnviz.attention.tokens import is_range, occurrences
-from attnviz.views.choice import Choice, choose
-from attnviz.views.first_screen import FirstScreen, facts_of
-from attnviz.views.head_grid import HeadGrid, head_grid
-from attnviz.views.head_screen import HeadMaps, HeadScreen, Parts, head_maps, head_screen
-from attnviz.views.heatmap import has_map
-from attnviz.views.look import Look
-from attnviz.views.query_grid import QueryGrid, query_grid
+from attnviz.views.answer import Answer, facts_of
+from attnviz.views.appearance import Appearance
+from attnviz.views.heads.choice import Choice, choose
+from attnviz.views.heads.head_grid import HeadGrid, head_grid
+from attnviz.views.heads.query_grid import QueryGrid, query_grid
+from attnviz.views.maps.head_screen import HeadMaps, HeadScreen, Parts, head_maps, head_screen
+from attnviz.views.maps.heatmap import has_map
 from attnviz.views.request import Request, request
 
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import Capture
-    from attnviz.views.first_screen import Body
+    from attnviz.views.answer import Body
 
 ViewName = Literal["auto", "map", "table", "grid", "heads"]
 
@@ -27,21 +27,21 @@ ViewName = Literal["auto", "map", "table", "grid", "heads"]
 def build(
     capture: Capture,
     selection: Selection | None = None,
-    look: Look | None = None,
+    appearance: Appearance | None = None,
     view: ViewName = "auto",
-) -> FirstScreen:
+) -> Answer:
     """The picture that answers a selection. Raises SelectionError for what does not exist.
 
     `auto`: the first look when no head is named, one head's screen when one is, several maps on
     one scale when more are, and a grid of all heads for one `--query`. `map`, `table`: that part
     of one head. `grid`: the maps of all selected heads. `heads`: what each head does.
     """
-    asked = request(capture, selection or Selection(), look or Look())
+    asked = request(capture, selection or Selection(), appearance or Appearance())
     parts = _parts(asked, view)
     prediction = capture.prediction
     first = view == "auto" and any(isinstance(part, HeadGrid) for part in parts)
     shown = prediction.items or prediction.note
-    return FirstScreen(
+    return Answer(
         facts=facts_of(capture),
         prediction=prediction if first and shown else None,
         parts=parts,
@@ -85,12 +85,12 @@ def _screen(asked: Request, choice: Choice, parts: Parts) -> HeadScreen:
     if asked.selection.single_head or len(asked.pairs) == 1:
         choice = replace(choice, why="asked")
     return head_screen(
-        asked.stack, choice.head, asked.look, asked.rows, choice.reason, parts, asked.several
+        asked.stack, choice.head, asked.appearance, asked.rows, choice.reason, parts, asked.several
     )
 
 
 def _maps(asked: Request) -> HeadMaps:
-    return head_maps(asked.stack, asked.pairs, asked.look, asked.rows, asked.several)
+    return head_maps(asked.stack, asked.pairs, asked.appearance, asked.rows, asked.several)
 
 
 def _query_grid(asked: Request) -> QueryGrid:
@@ -103,15 +103,18 @@ def _query_grid(asked: Request) -> QueryGrid:
         asked.tokens.keys or (),
         occurrence(layer.queries, queries),
         asked.several,
-        undone(asked.look),
+        undone(asked.appearance),
     )
 
 
-def undone(look: Look) -> tuple[str, ...]:
+def undone(appearance: Appearance) -> tuple[str, ...]:
     """What a query's grid does not do although it was asked for."""
-    asked = {"keys were not merged into words": look.words, "nothing was hidden": look.hide_special,
-             "nothing was renormalised": look.renormalize,
-             "no map was pooled": look.reduce != "mass"}  # fmt: skip
+    asked = {
+        "keys were not merged into words": appearance.words,
+        "nothing was hidden": appearance.hide_special,
+        "nothing was renormalised": appearance.renormalize,
+        "no map was pooled": appearance.reduce != "mass",
+    }
     return tuple(words for words, wanted in asked.items() if wanted)
 
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from attnviz.errors import SelectionError
-from attnviz.views.arcs import LEAST, Arcs, arcs
-from attnviz.views.choice import choose
-from attnviz.views.compare import DistanceMatrix, HeadGroups
-from attnviz.views.contrast import Contrast
-from attnviz.views.head_screen import HeadMaps, HeadScreen, head_maps, head_screen
-from attnviz.views.matrix import SCORE, HeadMatrix, head_matrix
+from attnviz.views.compare.contrast import Contrast
+from attnviz.views.compare.within import DistanceMatrix, HeadGroups
+from attnviz.views.heads.choice import choose
+from attnviz.views.heads.score_matrix import SCORE, HeadMatrix, head_matrix
+from attnviz.views.maps.arcs import LEAST, Arcs, arcs
+from attnviz.views.maps.head_screen import HeadMaps, HeadScreen, head_maps, head_screen
 from attnviz.views.request import request
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture, Check, ModelFacts
     from attnviz.attention.selection import Selection
-    from attnviz.views.look import Look
+    from attnviz.views.appearance import Appearance
 
 FigureView = Literal["auto", "heatmap", "grid", "arcs", "matrix"]
 ImageBody = HeadScreen | HeadMaps | Arcs | HeadMatrix | HeadGroups | DistanceMatrix | Contrast
@@ -36,7 +36,7 @@ class FigureContent:
 def figure_content(
     capture: Capture,
     selection: Selection,
-    look: Look,
+    appearance: Appearance,
     view: FigureView = "auto",
     score: str = SCORE,
     least: float = LEAST,
@@ -48,22 +48,22 @@ def figure_content(
     heads `heatmap` takes the one that `inspect` would show, and so does `arcs` of all heads. `most`
     bounds the rows and columns of every map of a grid, which is pooled where it has more.
     """
-    asked = request(capture, selection, look)
+    asked = request(capture, selection, appearance)
     pairs, stack = asked.pairs, asked.stack
     if view == "auto":
         view = "heatmap" if len(pairs) == 1 else "grid"
     body: ImageBody
     if view == "grid":
-        body = head_maps(stack, pairs, look, asked.rows, asked.several, most)
+        body = head_maps(stack, pairs, appearance, asked.rows, asked.several, most)
     elif view == "matrix":
         body = head_matrix(stack, asked.wanted, score, asked.several)
     elif (picked := choose(asked.heads)) is None:
         raise SelectionError("there is no head to show")
     elif view == "heatmap":
         reason = picked.reason if len(pairs) > 1 else ""
-        body = head_screen(stack, picked.head, look, asked.rows, reason, "map", asked.several)
+        body = head_screen(stack, picked.head, appearance, asked.rows, reason, "map", asked.several)
     else:
         wanted = pairs if selection.names_heads else [(picked.head.layer, picked.head.head)]
-        body = arcs(stack, wanted, look, asked.rows, least, asked.several)
+        body = arcs(stack, wanted, appearance, asked.rows, least, asked.several)
     failed = tuple(check for check in capture.checks if check.ok is False)
     return FigureContent(capture.model, body, capture.notes, failed)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from attnviz.attention.tokens import resolve_tokens
 from attnviz.attention.words import word_groups
 from attnviz.errors import SelectionError
-from attnviz.views.head_screen import Rows
-from attnviz.views.patterns import Head, heads_of
-from attnviz.views.window import require_window
+from attnviz.views.heads.patterns import Head, heads_of
+from attnviz.views.maps.head_screen import Rows
+from attnviz.views.maps.window import require_window
 
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, Capture
     from attnviz.attention.selection import Selection
-    from attnviz.views.look import Look
+    from attnviz.views.appearance import Appearance
 
 Wanted = dict[int, tuple[int, ...]]
 
@@ -30,7 +30,7 @@ class Request:
     wanted: Wanted
     tokens: Rows
     selection: Selection
-    look: Look
+    appearance: Appearance
 
     @property
     def several(self) -> bool:
@@ -52,13 +52,13 @@ class Request:
     def rows(self) -> Rows:
         """The positions of `tokens` on the axes that are shown: those of words with `--words`."""
         layer = self.stack.by_layer[next(iter(self.wanted))]
-        if not self.look.words or "weights" not in layer.kept:
+        if not self.appearance.words or "weights" not in layer.kept:
             return self.tokens
         return Rows(in_words(self.tokens.queries, layer.queries),
                     in_words(self.tokens.keys, layer.keys))  # fmt: skip
 
 
-def request(capture: Capture, selection: Selection, look: Look) -> Request:
+def request(capture: Capture, selection: Selection, appearance: Appearance) -> Request:
     """The selection resolved in the capture.
 
     Raises SelectionError for what does not exist, CaptureError for a window that was not kept.
@@ -82,7 +82,7 @@ def request(capture: Capture, selection: Selection, look: Look) -> Request:
     if selection.names_window:
         for layer in wanted:
             require_window(stack.by_layer[layer], rows.queries, rows.keys)
-    return Request(capture, stack, wanted, rows, selection, look)
+    return Request(capture, stack, wanted, rows, selection, appearance)
 
 
 def in_words(positions: tuple[int, ...] | None, axis: Axis) -> tuple[int, ...] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-import attnviz.run
+import attnviz.runs.run
 from attnviz.cli.app import run
 from attnviz.errors import SelectionError
 
@@ -63,7 +63,7 @@ def test_out_of_memory(refused: Callable[..., str], monkeypatch: pytest.MonkeyPa
     def full(*arguments: object, **options: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(attnviz.run, "observe", full)
+    monkeypatch.setattr(attnviz.runs.run, "observe", full)
     err = refused(1, "inspect", TEXT, "-m", "sample:sentiment")
     assert "out of memory on cpu at 4 tokens (whole maps, 2.9 KiB; " in err
     assert "--truncate" in err
@@ -73,7 +73,7 @@ def test_interrupted(call: Callable[..., Result], monkeypatch: pytest.MonkeyPatc
     def stopped(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(attnviz.run, "observe", stopped)
+    monkeypatch.setattr(attnviz.runs.run, "observe", stopped)
     result = call("inspect", TEXT, "-m", "sample:sentiment")
     assert (result.code, result.out, result.err) == (130, "", "")
 

@@ -17,8 +17,8 @@ from attnviz.cli.source import LoadRequest, Source, captures
 from attnviz.errors import InputError
 from attnviz.inputs.encode import encode_batch
 from attnviz.inputs.text import Text
-from attnviz.observe.plan import Plan
-from attnviz.run import run as run_batch
+from attnviz.runs.plan import Plan
+from attnviz.runs.run import run as run_batch
 from tests.models import tiny
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def test_pooled_maps_and_windows_too(
     folder: Callable[[str], Path], texts: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = Plan(budget=1, maps=1, keeps="pooled", side=4, top=3)
-    monkeypatch.setattr("attnviz.run.planned", lambda *_: plan)
+    monkeypatch.setattr("attnviz.runs.run.planned", lambda *_: plan)
     alone = run(folder(name), texts, 1, None, query="0")
     together = run(folder(name), texts, 4, None, query="0")
     assert {"pooled", "window", "top_keys"} <= set(together[1].main_stack.layer(0).kept)

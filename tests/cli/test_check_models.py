@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import attnviz.check
+import attnviz.runs.check
 from attnviz.attention.capture import Check
-from attnviz.cli.models import aligned
+from attnviz.cli.commands.models import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def test_out_of_memory_is_an_error_of_one_line(
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(attnviz.check, "crosscheck", full)
+    monkeypatch.setattr(attnviz.runs.check, "crosscheck", full)
     err = refused(1, "check", folder("gpt2"), "--text", "the cat sat on the mat")
     assert "out of memory on cpu at 6 tokens (whole maps, 4.5 KiB; " in err
 
@@ -90,7 +90,7 @@ def test_check_with_own_text(answer: Callable[..., str], folder: Callable[[str],
 
 def test_failed_check(call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     checks = [Check("finite", True, ""), Check("rows sum to 1", False, "0.5 to 1.0")]
-    monkeypatch.setattr(attnviz.check, "check_inputs", lambda *arguments: checks)
+    monkeypatch.setattr(attnviz.runs.check, "check_inputs", lambda *arguments: checks)
     result = call("check", "sample:sentiment")
     assert result.code == 1
     assert "  FAIL  rows sum to 1: 0.5 to 1.0" in result.lines

@@ -168,16 +168,16 @@ def test_refused(
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with every run of a model."""
-    import attnviz.run
+    import attnviz.runs.run
 
     seen: list[int] = []
-    real = attnviz.run.run
+    real = attnviz.runs.run.run
 
     def counted(loaded, inputs, *given):
         seen.append(len(inputs.source))
         return real(loaded, inputs, *given)
 
-    monkeypatch.setattr(attnviz.run, "run", counted)
+    monkeypatch.setattr(attnviz.runs.run, "run", counted)
     return seen
 
 

@@ -257,7 +257,7 @@ def test_interrupted_export_leaves_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from attnviz.render.data import rows
+    from attnviz.render.data import tidy_rows as rows
 
     def stopped(*arguments: object) -> None:
         raise KeyboardInterrupt

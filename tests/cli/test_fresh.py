@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.models.fake_hub import hub
+from tests.models.find.fake_hub import hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable

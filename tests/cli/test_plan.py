@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from attnviz.cli.planning import path_line
-from attnviz.forecast import Path as Layers
-from attnviz.observe.plan import human
+from attnviz.runs.forecast import Path as Layers
+from attnviz.runs.plan import human
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ def test_the_plan_is_told_and_the_text_not_read(
     monkeypatch: pytest.MonkeyPatch,
     command: str,
 ) -> None:
-    from attnviz import forecast
+    from attnviz.runs import forecast
 
     lengths: list[int] = []
     real = forecast.guarded
@@ -225,7 +225,7 @@ def test_words_are_looked_for_in_every_text_before_a_run(
 ) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text(f"the cat sat\n{last}\n", encoding="utf-8")
-    monkeypatch.setattr("attnviz.run.observe", None)  # whoever runs the model fails
+    monkeypatch.setattr("attnviz.runs.run.observe", None)  # whoever runs the model fails
     asked = ["--texts", texts, "--batch-size", size, "-m", folder("bert"), "--query", "cat"]
     err = refused(1, "heads", *asked, "--key", "the#1", *plan)
     assert f"texts.txt:2: --query cat{' could' if 'could' in said else ':'}" in err
@@ -235,7 +235,7 @@ def test_words_are_looked_for_in_every_text_before_a_run(
 def test_a_trace_names_its_tokens_before_the_run(
     refused: Callable[..., str], folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("attnviz.run.observe", None)
+    monkeypatch.setattr("attnviz.runs.run.observe", None)
     for option in ("--query", "--key"):
         err = refused(1, "trace", "the cat the cat", "-m", folder("bert"), option, "cat")
         assert f"{option} cat could be any of 2 tokens" in err

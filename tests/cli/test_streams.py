@@ -172,7 +172,7 @@ def test_ctrl_c_in_the_first_second() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["typer", "attnviz.cli.app", "numpy", "rich.console", "attnviz.render.safe"]
+    "module", ["typer", "attnviz.cli.app", "numpy", "rich.console", "attnviz.render.text.safe"]
 )
 def test_ctrl_c_while_importing(run: Path, module: str) -> None:
     """At the very import of a module, also where a library swallows what is raised there."""

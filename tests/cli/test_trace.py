@@ -12,9 +12,9 @@ from matplotlib.text import Text
 
 from attnviz.attention.capture import ModelFacts
 from attnviz.cli.tracing import Tracing
+from attnviz.render.image.hand_trace import draw_trace
 from attnviz.render.image.style import ImageStyle
-from attnviz.render.image.trace import draw_trace
-from attnviz.views.head_trace import HeadTrace
+from attnviz.views.steps.head_trace import HeadTrace
 
 TEXT = "the cat sat on the mat"
 Folder = Callable[[str], Path]
@@ -30,8 +30,8 @@ def test_weights_are_those_of_inspect(
     answer: Callable[..., str], folder: Folder, name: str
 ) -> None:
     found = traced(answer, folder, name, "--head", "L1H2", "--query", "sat")
-    look = json.loads(answer("inspect", TEXT, "-m", folder(name), "--head", "L1H2", "--json"))
-    row = look["heads"][0]["map"]["weights"][found["query"]["index"]]
+    appearance = json.loads(answer("inspect", TEXT, "-m", folder(name), "--head", "L1H2", "--json"))
+    row = appearance["heads"][0]["map"]["weights"][found["query"]["index"]]
     weights = found["weights"][0][0]
     assert weights == pytest.approx([weight or 0.0 for weight in row], abs=1e-5)
     assert found["difference"] <= 1e-5

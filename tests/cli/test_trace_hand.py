@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from attnviz.models.samples import sample_inputs
+from attnviz.models.find.samples import sample_inputs
 
 # command line: weights and output of every head
 THIRD = 0.3333

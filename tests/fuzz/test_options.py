@@ -20,7 +20,7 @@ import typer
 
 import attnviz.models.load
 from attnviz.cli.app import app, run
-from attnviz.cli.effects import PICTURE
+from attnviz.cli.idle_options import PICTURE
 from tests.captures import capture, translation
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from attnviz.attention.seal import head_seals, seal
-from attnviz.attention.store import MAPS, SCALE
-from tests.attention.make_golden import captures
+from attnviz.attention.store.saved import MAPS, SCALE
+from attnviz.attention.store.seal import head_seals, seal
+from tests.attention.store.make_golden import captures
 from tests.captures import description, resealed
 from tests.fuzz.calling import peak, survives
 

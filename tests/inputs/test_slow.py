@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from attnviz.inputs.axes import axis_of
-from attnviz.inputs.rows import tokenize
 from attnviz.inputs.slow import find_part, locate
+from attnviz.inputs.tokenized import tokenize
 from attnviz.models.sides import target_side
 
 if TYPE_CHECKING:

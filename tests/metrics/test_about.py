@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from attnviz.attention.rows import Site
 from attnviz.metrics.about import SCORES, Score
-from attnviz.observe.plan import Plan
-from attnviz.probe import PREFIX_MATCHING
-from attnviz.wanted import Keeper
+from attnviz.observe.blocks import Site
+from attnviz.runs.plan import Plan
+from attnviz.runs.repeated_tokens import PREFIX_MATCHING
+from attnviz.runs.retain import Keeper
 from tests.sources import observed, random_maps, tokens
 
 

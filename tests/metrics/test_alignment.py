@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from attnviz.attention.axis import Axis
 from attnviz.metrics.alignment import NAMES, Alignment
-from attnviz.observe import plan
+from attnviz.runs import plan
 from tests.metrics.definitions import of_cross
 from tests.sources import observed, random_maps, to_key, tokens, uniform
 

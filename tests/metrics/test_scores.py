@@ -9,7 +9,7 @@ import pytest
 
 from attnviz.attention.axis import Axis
 from attnviz.metrics.scores import Content, Masses
-from attnviz.observe import plan
+from attnviz.runs import plan
 from tests.sources import (
     causal_uniform,
     observed,

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from attnviz.metrics.structure import LISTED, Structure, diagonal_sums
-from attnviz.observe import plan
+from attnviz.runs import plan
 from tests.sources import causal_uniform, observed, previous, random_maps, to_key, tokens
 
 SIZES = [1, 2, 3, 64]

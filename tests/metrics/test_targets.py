@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from attnviz.attention.axis import Axis
 from attnviz.metrics.scores import Masses
 from attnviz.metrics.targets import NAMES, SINKS, WINDOW, Targets
-from attnviz.observe import plan
+from attnviz.runs import plan
 from tests.metrics.definitions import of_self
 from tests.sources import (
     causal_uniform,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tests.models.fake_hub import COMMIT
+from tests.models.find.fake_hub import COMMIT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import attnviz
-from attnviz.check import check_model
 from attnviz.errors import ModelError
 from attnviz.models import adapter as adapters
 from attnviz.models.load import load
+from attnviz.runs.check import check_model
 from tests.models import tiny
 from tests.models.adapters import cached, lora, say
 

@@ -12,7 +12,7 @@ import torch
 import transformers
 
 from attnviz.errors import ModelError
-from attnviz.models import hub
+from attnviz.models.find import hub
 from attnviz.models.load import load
 from tests.models import tiny
 

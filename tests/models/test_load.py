@@ -61,8 +61,8 @@ def test_without_weights_it_is_planned_alike(
     loaded: Callable[[str], LoadedModel], copy: Callable[[str], Path], name: str
 ) -> None:
     from attnviz.attention.selection import Selection
-    from attnviz.forecast import foreseen
     from attnviz.inputs.encode import encode
+    from attnviz.runs.forecast import foreseen
 
     path = copy(name)
     (path / "model.safetensors").unlink()

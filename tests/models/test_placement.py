@@ -10,10 +10,10 @@ import pytest
 from transformers import BitsAndBytesConfig, GPTQConfig
 
 import attnviz
-from attnviz.check import check_model
 from attnviz.errors import ModelError
 from attnviz.models import placement
 from attnviz.models.load import load, wrap
+from attnviz.runs.check import check_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from transformers import dynamic_module_utils
 
 import attnviz
 from attnviz.errors import AttnvizError, InputError, ModelError
+from attnviz.models.find.source import Source
 from attnviz.models.load import load
-from attnviz.models.source import Source
 from attnviz.models.translate import translate
 from tests.models import tiny
 

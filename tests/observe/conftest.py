@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from torch import Tensor
 
-from attnviz.observe import chunked, lazy_mask
-from attnviz.observe.lazy_mask import LazyMask, MaskRows
+from attnviz.observe.masks import chunked
+from attnviz.observe.masks import lazy as lazy_mask
+from attnviz.observe.masks.lazy import LazyMask, MaskRows
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from attnviz.attention.axis import Axis
-from attnviz.attention.rows import Observer, Site
-from attnviz.observe.checks import SelfCheck
+from attnviz.observe.blocks import Observer, Site
+from attnviz.observe.checks.self_check import SelfCheck
 from attnviz.observe.engine import Layer, Observation, Wanted, everything, observe
-from attnviz.observe.keep import WholeMaps
+from attnviz.observe.retained import WholeMaps
 from tests.zoo.shrink import quiet, randomise
 
 

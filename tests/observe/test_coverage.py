@@ -11,11 +11,11 @@ from torch import Tensor
 
 from attnviz.attention.axis import Axis
 from attnviz.errors import CaptureError
-from attnviz.observe import plan
-from attnviz.observe.checks import IGNORES_PADDING, SelfCheck, verdicts
-from attnviz.observe.crosscheck import flat
+from attnviz.observe.checks.crosscheck import flat
+from attnviz.observe.checks.self_check import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Layer, Observation, everything, observe
-from attnviz.observe.keep import WholeMaps
+from attnviz.observe.retained import WholeMaps
+from attnviz.runs import plan
 from tests.zoo.oracle import CASES, Map, Padding, dropped, eager_run, inputs
 from tests.zoo.overrides import NO_ORACLE, NOT_ATTENTION
 from tests.zoo.shrink import build, quiet

@@ -20,10 +20,10 @@ from transformers import (
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
 
 import attnviz
-from attnviz.attention.rows import Observer, Site
 from attnviz.errors import CaptureError
-from attnviz.observe.crosscheck import flat
-from attnviz.observe.interface_tap import active, interface_tap
+from attnviz.observe.blocks import Observer, Site
+from attnviz.observe.checks.crosscheck import flat
+from attnviz.observe.taps.interface import active, interface_tap
 from tests.observe.runs import ids, maps, seen_by
 from tests.zoo.oracle import inputs
 from tests.zoo.shrink import build

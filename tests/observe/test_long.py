@@ -10,12 +10,12 @@ import torch
 from transformers import LlamaConfig, LlamaModel, MistralConfig, MistralModel
 
 import attnviz
-from attnviz.attention.rows import Site
 from attnviz.attention.selection import Selection
 from attnviz.inputs.tensors import from_tensors
-from attnviz.observe import plan
-from attnviz.observe.plan import Plan
-from attnviz.wanted import Keeper
+from attnviz.observe.blocks import Site
+from attnviz.runs import plan
+from attnviz.runs.plan import Plan
+from attnviz.runs.retain import Keeper
 from tests.observe.runs import ids
 from tests.sources import observed
 

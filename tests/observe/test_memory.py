@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from attnviz.attention.rows import Observer, RowBlock, Site
 from attnviz.metrics.scores import Content, Masses
-from attnviz.observe import plan
-from attnviz.observe.checks import SelfCheck
-from attnviz.observe.crosscheck import flat
-from attnviz.observe.keep import PooledMaps, TopKeys, WholeMaps
+from attnviz.observe.blocks import Observer, RowBlock, Site
+from attnviz.observe.checks.crosscheck import flat
+from attnviz.observe.checks.self_check import SelfCheck
+from attnviz.observe.retained import PooledMaps, TopKeys, WholeMaps
+from attnviz.runs import plan
 from tests.observe.runs import ids, maps, seen_by
 from tests.zoo.oracle import inputs
 from tests.zoo.shrink import build

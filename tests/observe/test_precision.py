@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 import attnviz
 from attnviz.errors import CaptureError
-from attnviz.observe.crosscheck import crosscheck
+from attnviz.observe.checks.crosscheck import crosscheck
 from tests.observe.runs import axes, eager_maps, ids, maps, seen_by
 from tests.zoo.oracle import inputs
 from tests.zoo.shrink import build

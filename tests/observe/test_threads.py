@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from attnviz.observe.walk import ModuleWalk, alone
+from attnviz.observe.module_calls import ModuleWalk, alone
 from tests.observe.runs import ids, maps, seen_by
 from tests.zoo.shrink import build
 

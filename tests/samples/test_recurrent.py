@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import attnviz
-from attnviz.check import check_model
 from attnviz.cli.app import run
+from attnviz.runs.check import check_model
 from tests.samples.rates import error_rates, exact_match
 from tests.samples.shuffled import shuffled
 

@@ -17,8 +17,8 @@ from attnviz.errors import CaptureError
 from attnviz.inputs.tensors import from_tensors
 from attnviz.mechanisms import attend
 from attnviz.models.load import wrap
-from attnviz.observe.calls import HeadCall
-from attnviz.run import run
+from attnviz.observe.head_call import HeadCall
+from attnviz.runs.run import run
 from attnviz.tracing.head import CLOSE, HeadSteps, computed, head_steps
 
 BASE = {

@@ -11,7 +11,7 @@ from attnviz.inputs.tensors import from_tensors
 from attnviz.mechanisms import FAMILIES
 from attnviz.mechanisms.recurrent import RecurrentConfig, RecurrentForConditionalGeneration
 from attnviz.models.load import wrap
-from attnviz.run import run
+from attnviz.runs.run import run
 from attnviz.tracing.head import head_steps
 from attnviz.tracing.recurrent import multiplied
 

@@ -5,11 +5,11 @@ from attnviz.attention.axis import Axis
 from attnviz.attention.capture import AttentionStack, Capture
 from attnviz.attention.selection import Selection
 from attnviz.errors import SelectionError
+from attnviz.views.appearance import Appearance
 from attnviz.views.build import build
-from attnviz.views.head_grid import HeadGrid
-from attnviz.views.head_screen import HeadMaps, HeadScreen
-from attnviz.views.look import Look
-from attnviz.views.query_grid import QueryGrid
+from attnviz.views.heads.head_grid import HeadGrid
+from attnviz.views.heads.query_grid import QueryGrid
+from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
 from tests.captures import FACTS, axis, capture, layer, translation
 
 
@@ -128,11 +128,13 @@ def test_learned_sinks_are_shown_as_a_share():
 
 
 def test_words_are_merged_in_maps_tables_and_selections():
-    view = build(translation(), Selection.parse(head="L0H1"), Look(words=True))
+    view = build(translation(), Selection.parse(head="L0H1"), Appearance(words=True))
     screen = view.parts[0]
     assert screen.heatmap.keys.labels == ("The", "▁house", "▁is", "▁wonderful", ".")
     assert screen.heatmap.values.sum(axis=1) == pytest.approx(np.ones(5))
-    narrowed = build(translation(), Selection.parse(head="L0H1", key="wonderful"), Look(words=True))
+    narrowed = build(
+        translation(), Selection.parse(head="L0H1", key="wonderful"), Appearance(words=True)
+    )
     assert narrowed.parts[0].heatmap.columns == ((3, 4),)
 
 
@@ -179,8 +181,8 @@ def test_a_head_that_was_not_observed_is_an_error():
 
 def test_a_table_of_kept_keys_is_renormalised_like_its_map():
     held = capture(whole=False)
-    look = Look(renormalize=True, hide_special=True)
-    (screen,) = build(held, Selection.parse(head="L0H3", query="2"), look).parts
+    appearance = Appearance(renormalize=True, hide_special=True)
+    (screen,) = build(held, Selection.parse(head="L0H3", query="2"), appearance).parts
     listed = sum(weight for _, weight in screen.table.top(0))
     assert listed == pytest.approx(screen.heatmap.values[0].sum(), abs=0.06)
     assert screen.table.sink[0] == 0
@@ -194,7 +196,7 @@ def test_the_sink_share_of_kept_keys_is_said_to_be_partial():
 
 
 def test_several_maps_state_the_range_of_what_is_hidden():
-    (maps,) = build(capture(), Selection.parse(layer="0"), Look(hide_special=True)).parts
+    (maps,) = build(capture(), Selection.parse(layer="0"), Appearance(hide_special=True)).parts
     shares = [one.left_out for _, one in maps.maps]
     assert maps.notes == (f"special tokens hidden: {min(shares):.0%} to {max(shares):.0%} "
                           "of the attention is not shown",)  # fmt: skip
@@ -210,8 +212,8 @@ def test_a_key_that_was_not_kept_is_unknown_and_not_zero():
 
 
 def test_a_query_grid_says_what_it_does_not_do():
-    look = Look(words=True, hide_special=True, renormalize=True)
-    (grid,) = build(capture(), Selection.parse(query="cat"), look).parts
+    appearance = Appearance(words=True, hide_special=True, renormalize=True)
+    (grid,) = build(capture(), Selection.parse(query="cat"), appearance).parts
     assert grid.notes == ("keys were not merged into words", "nothing was hidden",
                           "nothing was renormalised")  # fmt: skip
 

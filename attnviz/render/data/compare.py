@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attnviz.render.data.as_json import SCHEMA, map_values, number, numbers
-from attnviz.render.data.rows import figure
-from attnviz.views.compare import DistanceMatrix, HeadGroups, LikeHead, SideBySide
+from attnviz.render.data.json_values import SCHEMA, map_values, number, numbers
+from attnviz.render.data.tidy_rows import figure
+from attnviz.views.compare.within import DistanceMatrix, HeadGroups, LikeHead, SideBySide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attnviz.render.data.rows import Row
-    from attnviz.views.first_screen import Comparison
-    from attnviz.views.patterns import Head
+    from attnviz.render.data.tidy_rows import Row
+    from attnviz.views.answer import Comparison
+    from attnviz.views.heads.patterns import Head
 
 NAMES = ("layer", "head")
 

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from attnviz.errors import CaptureError
-from attnviz.views.heatmap import spans
+from attnviz.views.maps.heatmap import spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

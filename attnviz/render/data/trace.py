@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.render.data.as_json import SCHEMA, number, numbers
-from attnviz.render.data.rows import figure
-from attnviz.views.trace import HandTrace
+from attnviz.render.data.json_values import SCHEMA, number, numbers
+from attnviz.render.data.tidy_rows import figure
+from attnviz.views.steps.hand_trace import HandTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attnviz.attention.axis import Axis
-    from attnviz.render.data.rows import Row
-    from attnviz.views.first_screen import FirstScreen
-    from attnviz.views.head_trace import HeadTrace
-    from attnviz.views.trace import Products
+    from attnviz.render.data.tidy_rows import Row
+    from attnviz.views.answer import Answer
+    from attnviz.views.steps.hand_trace import Products
+    from attnviz.views.steps.head_trace import HeadTrace
 
 
 def hand_values(view: HandTrace) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def hand_rows(view: HandTrace) -> Iterator[Row]:
                     yield [step.name, head, i, j, figure(step.values[head, i, j])]
 
 
-def trace_values(view: HandTrace | HeadTrace, screen: FirstScreen | None) -> dict[str, Any]:
+def trace_values(view: HandTrace | HeadTrace, screen: Answer | None) -> dict[str, Any]:
     """A trace for `json.dumps`; `screen` tells of the model where there is one."""
     if isinstance(view, HandTrace):
         return hand_values(view)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.arcs import Arcs
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.arcs import Arcs
+    from attnviz.views.maps.heatmap import Heatmap
 
 ROW, TALLEST, BETWEEN = 0.17, 14.0, 2.6  # inches: a token, all tokens, between the columns
 PAD, HEADER = 0.06, 0.22

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from attnviz.render.image.page import Box
 from attnviz.render.image.style import POINTS
-from attnviz.views.scales import number
+from attnviz.views.maps.scales import number
 
 if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
 
     from attnviz.render.image.page import Page
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.heatmap import Heatmap
 
 GAP, WIDTH, LABELS = 0.14, 0.11, 0.62  # inches; labels include the rotated name
 TOTAL = GAP + WIDTH + LABELS

@@ -18,10 +18,10 @@ from attnviz.render.image.matrix import MatrixBody
 from attnviz.render.image.page import compose, room_of
 from attnviz.render.image.pen import Pen
 from attnviz.render.image.points import PointsBody
-from attnviz.views.arcs import Arcs
-from attnviz.views.compare import DistanceMatrix, HeadGroups
-from attnviz.views.contrast import Contrast
-from attnviz.views.head_screen import HeadMaps, HeadScreen
+from attnviz.views.compare.contrast import Contrast
+from attnviz.views.compare.within import DistanceMatrix, HeadGroups
+from attnviz.views.maps.arcs import Arcs
+from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from attnviz.render.image.page import Body
     from attnviz.render.image.style import ImageStyle
     from attnviz.views.figure import FigureContent, ImageBody
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.heatmap import Heatmap
 
 FAST = 3  # of 9: the default takes twice as long for a tenth less
 # Text stays text, and the same picture gives the same bytes.

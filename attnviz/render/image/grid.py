@@ -14,13 +14,13 @@ from attnviz.render.image.page import Box
 from attnviz.render.image.paint import Paint, scale_of
 from attnviz.render.image.pen import thinned
 from attnviz.render.image.style import LINE, POINTS
-from attnviz.views.pool import pooled
+from attnviz.views.maps.pool import pooled
 
 if TYPE_CHECKING:
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.head_screen import HeadMaps
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.head_screen import HeadMaps
+    from attnviz.views.maps.heatmap import Heatmap
 
 WIDE = 10.0  # inches of a whole grid
 LEAST, MOST_TABLE, MOST_LOOSE = 0.24, 1.5, 3.0  # inches of a panel

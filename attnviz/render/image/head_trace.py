@@ -10,8 +10,8 @@ import numpy as np
 from attnviz.render.image.page import Box, Heading
 from attnviz.render.image.pen import LONGEST
 from attnviz.render.image.style import HEAD_COLOURS, LINE, POINTS
-from attnviz.render.safe import display, fit
 from attnviz.render.terminal.head_trace import TITLES, plain_short, share
+from attnviz.render.text.safe import display, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import ModelFacts
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.head_trace import HeadTrace
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.heatmap import Heatmap
+    from attnviz.views.steps.head_trace import HeadTrace
 
 ROW, NUMBER, BARS, GAP, PAD = 1.45 * LINE, 0.5, 0.75, 0.12, 0.08  # inches
 BETWEEN = 0.3  # inches above the products

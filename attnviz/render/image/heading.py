@@ -8,15 +8,15 @@ import numpy as np
 
 from attnviz.render.image.page import Heading
 from attnviz.render.image.pen import LONGEST
-from attnviz.render.safe import display, fit
-from attnviz.views.arcs import Arcs
-from attnviz.views.compare import DistanceMatrix, HeadGroups
-from attnviz.views.contrast import Contrast
-from attnviz.views.head_screen import HeadMaps, HeadScreen, notes_of
-from attnviz.views.heatmap import State
-from attnviz.views.legend import off_scale, pooled_words
-from attnviz.views.matrix import HeadMatrix
-from attnviz.views.scales import description
+from attnviz.render.text.safe import display, fit
+from attnviz.views.compare.contrast import Contrast
+from attnviz.views.compare.within import DistanceMatrix, HeadGroups
+from attnviz.views.heads.score_matrix import HeadMatrix
+from attnviz.views.maps.arcs import Arcs
+from attnviz.views.maps.head_screen import HeadMaps, HeadScreen, notes_of
+from attnviz.views.maps.heatmap import State
+from attnviz.views.maps.legend import off_scale, pooled_words
+from attnviz.views.maps.scales import description
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import ModelFacts
     from attnviz.render.image.style import ImageStyle
     from attnviz.views.figure import FigureContent, ImageBody
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.heatmap import Heatmap
 
 LONG = 36  # columns of a text in the title
 STATES = {

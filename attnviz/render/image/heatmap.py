@@ -11,12 +11,12 @@ from attnviz.render.image.page import Box
 from attnviz.render.image.paint import Paint, scale_of
 from attnviz.render.image.pen import thinned
 from attnviz.render.image.style import LINE, POINTS
-from attnviz.views.pool import pooled
+from attnviz.views.maps.pool import pooled
 
 if TYPE_CHECKING:
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.heatmap import Heatmap
 
 SIDE, MOST, LEAST = 9.8, 0.28, 0.6  # inches: of a whole map, of a cell, and the smallest map
 AXIS = 0.2  # the axis' name

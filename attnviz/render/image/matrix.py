@@ -10,13 +10,13 @@ from attnviz.render.image import bar
 from attnviz.render.image.page import Box
 from attnviz.render.image.style import LINE, POINTS
 from attnviz.render.terminal.ramps import luminance
-from attnviz.views.heatmap import State
+from attnviz.views.maps.heatmap import State
 
 if TYPE_CHECKING:
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.heatmap import Heatmap
-    from attnviz.views.matrix import HeadMatrix
+    from attnviz.views.heads.score_matrix import HeadMatrix
+    from attnviz.views.maps.heatmap import Heatmap
 
 SIDE, MOST, LEAST, WRITTEN = 9.0, 0.42, 0.09, 0.27  # inches: matrix, cells, cells with figures
 PAD = 0.05

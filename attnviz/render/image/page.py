@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
     from attnviz.render.image.pen import Pen
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.heatmap import Heatmap
 
 MARGIN, LEAST_WIDTH = 0.15, 4.2
 TITLE, DETAIL = 10.0, 7.0  # points

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LogNorm, Normalize, PowerNorm, to_rgba
 
-from attnviz.views.scales import DECADES, positions
+from attnviz.views.maps.scales import DECADES, positions
 
 if TYPE_CHECKING:
     from attnviz.render.image.style import ImageStyle
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.maps.heatmap import Heatmap
 
 STEPS = 256
 

@@ -11,7 +11,7 @@ from matplotlib.font_manager import FontProperties
 
 from attnviz.render.image import fonts
 from attnviz.render.image.style import LINE, POINTS
-from attnviz.render.safe import display, fit
+from attnviz.render.text.safe import display, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.compare import HeadGroups
-    from attnviz.views.heatmap import Heatmap
+    from attnviz.views.compare.within import HeadGroups
+    from attnviz.views.maps.heatmap import Heatmap
 
 WIDE, LEAST, EDGE = 6.5, 1.5, 0.25  # inches: of the plane, the least height, around the points
 DOT = 22.0  # square points

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from attnviz.errors import UsageError
-from attnviz.views.heatmap import State
+from attnviz.views.maps.heatmap import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

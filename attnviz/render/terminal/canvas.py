@@ -12,9 +12,9 @@ from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 
-from attnviz.render.safe import display, fit
 from attnviz.render.terminal.console import is_ascii
 from attnviz.render.terminal.ramps import ASCII, BLOCKS, RGB
+from attnviz.render.text.safe import display, fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

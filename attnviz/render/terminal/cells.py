@@ -10,8 +10,8 @@ from rich.style import Style
 
 from attnviz.render.terminal.canvas import Canvas, painted
 from attnviz.render.terminal.ramps import LEVELS, RGB, SIGNS, colour, glyph, grey, luminance
-from attnviz.views.heatmap import Heatmap, State
-from attnviz.views.scales import positions
+from attnviz.views.maps.heatmap import Heatmap, State
+from attnviz.views.maps.scales import positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,9 @@ from attnviz.render.terminal.ramps import RGB, mixed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from attnviz.views.head_grid import HeadGrid
-    from attnviz.views.names import Category
-    from attnviz.views.patterns import Head, Pattern
+    from attnviz.views.heads.head_grid import HeadGrid
+    from attnviz.views.heads.names import Category
+    from attnviz.views.heads.patterns import Head, Pattern
 
 STYLES: dict[Category, str] = {
     "position": "blue",

@@ -9,14 +9,14 @@ from attnviz.render.terminal.canvas import Canvas, Line, counted
 from attnviz.render.terminal.cells import CellPainter, CellShape, Part, half_block
 from attnviz.render.terminal.head_grid import STYLES, name
 from attnviz.render.terminal.map_lines import index_width, legend, mark_width, row_label
-from attnviz.views.pool import pooled
+from attnviz.views.maps.pool import pooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attnviz.views.head_screen import HeadMaps
-    from attnviz.views.heatmap import Heatmap
-    from attnviz.views.patterns import Head
+    from attnviz.views.heads.patterns import Head
+    from attnviz.views.maps.head_screen import HeadMaps
+    from attnviz.views.maps.heatmap import Heatmap
 
 Panel = tuple["Head", "Heatmap"]
 GAP, LEAST, MOST = 2, 8, 40  # columns between panels, and of a panel

@@ -25,17 +25,17 @@ from attnviz.render.terminal.table_lines import (
     shapes,
     table_row,
 )
-from attnviz.views.head_screen import ALL
-from attnviz.views.heatmap import take
-from attnviz.views.pool import pooled
+from attnviz.views.maps.head_screen import ALL
+from attnviz.views.maps.heatmap import take
+from attnviz.views.maps.pool import pooled
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from attnviz.views.alignment import AlignmentTable
-    from attnviz.views.head_screen import HeadScreen, Rows
-    from attnviz.views.heatmap import Heatmap
-    from attnviz.views.structure import Structure
+    from attnviz.views.maps.alignment import AlignmentTable
+    from attnviz.views.maps.head_screen import HeadScreen, Rows
+    from attnviz.views.maps.heatmap import Heatmap
+    from attnviz.views.maps.structure import Structure
 
 MOST_ROWS = 60
 MOST_ASKED = 300  # lines of the cells, and rows of the table, that were asked for

@@ -12,13 +12,13 @@ from attnviz.render.terminal.canvas import Canvas, Line, painted
 from attnviz.render.terminal.cells import DARK, LIGHT
 from attnviz.render.terminal.head_grid import STYLES
 from attnviz.render.terminal.ramps import colour, luminance
-from attnviz.views.names import BY_NAME, names_of
+from attnviz.views.heads.names import BY_NAME, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attnviz.views.head_table import HeadTable, RankedHead
-    from attnviz.views.matrix import HeadMatrix
+    from attnviz.views.heads.head_table import HeadTable, RankedHead
+    from attnviz.views.heads.score_matrix import HeadMatrix
 
 # The columns after the one that is sorted by, as far as they fit.
 USUAL = ("content", "previous", "next", "self", "first", "special", "punctuation", "sink",

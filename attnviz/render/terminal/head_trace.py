@@ -8,12 +8,12 @@ import numpy as np
 from rich.cells import cell_len
 
 from attnviz.render.terminal.canvas import Canvas, Line
-from attnviz.render.terminal.trace import bar, plain, product_lines
+from attnviz.render.terminal.hand_trace import bar, plain, product_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attnviz.views.head_trace import HeadTrace
+    from attnviz.views.steps.head_trace import HeadTrace
 
 TITLES = {"scaled": "scaled", "capped": "capped", "biased": "+ bias", "exp": "exp"}
 COLUMN, WEIGHT, ADDS = 9, 7, 8  # cells of a number, of a weight, of what a key adds

@@ -11,10 +11,10 @@ from rich.cells import cell_len
 from attnviz.render.terminal.canvas import Canvas, Depth, Line, painted
 from attnviz.render.terminal.cells import MARKS, CellShape, centred, ramp_of
 from attnviz.render.terminal.ramps import SIGNS, colour
-from attnviz.views.head_screen import notes_of
-from attnviz.views.heatmap import Heatmap, State
-from attnviz.views.legend import SPECIAL, off_scale, pooled_words
-from attnviz.views.scales import description, number
+from attnviz.views.maps.head_screen import notes_of
+from attnviz.views.maps.heatmap import Heatmap, State
+from attnviz.views.maps.legend import SPECIAL, off_scale, pooled_words
+from attnviz.views.maps.scales import description, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

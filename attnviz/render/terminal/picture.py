@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from rich.measure import Measurement
 from rich.segment import Segment
 
+from attnviz.render.terminal.answer import body, first_screen
 from attnviz.render.terminal.canvas import Canvas
-from attnviz.render.terminal.first_screen import body, first_screen
-from attnviz.views.first_screen import FirstScreen
+from attnviz.views.answer import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from attnviz.render.terminal.canvas import Line
-    from attnviz.views.first_screen import Body
+    from attnviz.views.answer import Body
 
 
 class Picture:
     """A view that draws itself to the width and colours of the console."""
 
-    def __init__(self, view: FirstScreen | Body) -> None:
+    def __init__(self, view: Answer | Body) -> None:
         self.view = view
 
     def lines(self, canvas: Canvas) -> Iterator[Line]:
         """The lines on this canvas."""
-        if isinstance(self.view, FirstScreen):
+        if isinstance(self.view, Answer):
             return first_screen(self.view, canvas)
         return body(self.view, canvas)
 
@@ -42,6 +42,6 @@ class Picture:
         return Measurement(min(20, options.max_width), options.max_width)
 
 
-def print_view(view: FirstScreen | Body, console: Console) -> None:
+def print_view(view: Answer | Body, console: Console) -> None:
     """Nothing; prints the view."""
     console.print(Picture(view), crop=False, no_wrap=True)

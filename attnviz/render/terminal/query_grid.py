@@ -12,12 +12,12 @@ from attnviz.attention.words import joined_label
 from attnviz.render.terminal.canvas import Canvas, Line, painted
 from attnviz.render.terminal.cells import DARK, LIGHT, percent
 from attnviz.render.terminal.ramps import colour, glyph, luminance
-from attnviz.views.scales import number
+from attnviz.views.maps.scales import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attnviz.views.query_grid import QueryCell, QueryGrid
+    from attnviz.views.heads.query_grid import QueryCell, QueryGrid
 
 WIDEST, LEAST_NAMED = 12, 9
 

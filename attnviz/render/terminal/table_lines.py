@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from attnviz.render.terminal.canvas import Canvas, Line
 
 if TYPE_CHECKING:
-    from attnviz.views.alignment import AlignmentTable
+    from attnviz.views.maps.alignment import AlignmentTable
 
 STRONG = 0.3
 WEIGHT, SINK = 4, 6  # columns of " .37" and of "  100%"

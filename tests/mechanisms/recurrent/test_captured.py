@@ -10,11 +10,11 @@ import torch
 from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 import attnviz
-from attnviz.check import check_model
 from attnviz.inputs.encode import ModelInputs
 from attnviz.mechanisms import FAMILIES, attend_by_name
 from attnviz.mechanisms.recurrent import RecurrentForConditionalGeneration, register
 from attnviz.models.load import wrap
+from attnviz.runs.check import check_model
 from tests.mechanisms.recurrent.builds import SCORES, SHAPES, build, given
 
 
@@ -61,7 +61,7 @@ def test_one_step_is_captured_too() -> None:
 def test_check_proves_it(score: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, inputs = build(score=score), given(source=14)
     inputs["attention_mask"] = torch.ones(1, 14, dtype=torch.long)
-    monkeypatch.setattr("attnviz.check.encode", lambda *_, **__: ModelInputs(inputs, ()))
+    monkeypatch.setattr("attnviz.runs.check.encode", lambda *_, **__: ModelInputs(inputs, ()))
     found = check_model(wrap(model), "text")
     assert [one for one in found if not one.ok] == []
     assert sum(one.name.startswith("equal to eager") for one in found) == 3

@@ -1,0 +1,182 @@
+"""A trace as one figure: every step a matrix with its name, formula and shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.colors import Normalize
+
+from attnviz.attention.capture import ModelFacts
+from attnviz.render.image.draw import Drawing, settings
+from attnviz.render.image.head_trace import HeadTraceBody, heading
+from attnviz.render.image.matrix import limits
+from attnviz.render.image.page import Box, Heading, compose
+from attnviz.render.image.pen import Pen
+from attnviz.render.image.style import LINE, POINTS
+from attnviz.render.terminal.hand_trace import alike
+from attnviz.render.terminal.ramps import luminance
+from attnviz.views.maps.heatmap import State
+from attnviz.views.steps.head_trace import HeadTrace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from attnviz.render.image.page import Page
+    from attnviz.render.image.style import ImageStyle
+    from attnviz.views.maps.heatmap import Heatmap
+    from attnviz.views.steps.hand_trace import HandTrace, Step
+
+CELL, HIGH, WRITTEN = (0.5, 0.06), 0.28, 0.42  # inches: widest and smallest, height, with figures
+SIDE, GAP, PAD = 4.0, 0.35, 0.06  # of a panel, between panels, beside labels
+TITLE, SMALL = POINTS + 1, POINTS - 1
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One matrix (rows, columns) with its words and the labels of rows and columns.
+
+    `closed`, bool of the same shape, tells the cells that the mask forbids.
+    """
+
+    title: str
+    formula: str
+    values: np.ndarray
+    rows: Sequence[str]
+    columns: Sequence[str]
+    closed: np.ndarray
+    weights: bool
+    pen: Pen
+
+    @property
+    def cell(self) -> tuple[float, float]:
+        """Width and height of a cell in inches."""
+        rows, columns = self.values.shape
+        wide = min(CELL[0], max(CELL[1], SIDE / columns))
+        return wide, min(HIGH, max(CELL[1], SIDE / rows))
+
+    @property
+    def left(self) -> float:
+        """Inches of the row labels."""
+        return self.pen.widest(list(self.rows)) + PAD if self.rows else 0.0
+
+    @property
+    def top(self) -> float:
+        """Inches of the words and the column labels."""
+        return 2.4 * LINE + (LINE if self.columns else 0.0) + PAD
+
+    @property
+    def width(self) -> float:
+        """Inches of everything."""
+        words = max(self.pen.width(self.title, TITLE, "bold"), self.pen.width(self.formula, SMALL))
+        return float(max(self.left + self.values.shape[1] * self.cell[0], words))
+
+    @property
+    def height(self) -> float:
+        """Inches of everything."""
+        return float(self.top + self.values.shape[0] * self.cell[1])
+
+    def draw(self, page: Page, left: float, top: float) -> None:
+        """Draw words, labels, cells, and figures where they have room."""
+        theme = self.pen.style.theme
+        page.text(left, top, self.title, TITLE, weight="bold")
+        page.text(left, top + 1.3 * LINE, self.formula, SMALL, color=theme.faint)
+        rows, columns = self.values.shape
+        wide, high = self.cell
+        box = Box(left + self.left, top + self.top, columns * wide, rows * high)
+        axes = page.axes(box)
+        shown = np.ma.masked_array(self.values, self.closed)
+        low, high_ = (0.0, 1.0) if self.weights else limits(np.where(self.closed, 0, self.values))
+        style = self.pen.style
+        colours = style.diverging if low < 0 < high_ else style.colormap
+        colours = colours.with_extremes(bad=theme.states[State.MASKED])
+        image = axes.imshow(shown, cmap=colours, norm=Normalize(low, high_),
+                            interpolation="nearest", aspect="auto")  # fmt: skip
+        axes.xaxis.tick_top()
+        for axis, names, room, each in ((axes.yaxis, self.rows, LINE, high),
+                                        (axes.xaxis, self.columns, 2 * LINE, wide)):  # fmt: skip
+            ticks = range(0, len(names), max(1, -int(-room // each)))
+            axis.set_ticks(ticks, [names[i] for i in ticks],
+                           fontproperties=self.pen.font(SMALL), color=theme.faint)  # fmt: skip
+        if wide < WRITTEN or high < LINE:
+            return
+        form = alike(self.values)
+        for row, column in np.ndindex(rows, columns):
+            value = float(self.values[row, column])
+            if self.closed[row, column]:
+                words, ink = "0" if self.weights else "-∞", theme.faint
+            else:
+                red, green, blue, _ = image.to_rgba(self.values[row, column], bytes=True)
+                dark = luminance((red, green, blue)) > 0.5
+                words, ink = format(value + 0.0, form), "black" if dark else "white"
+            axes.text(column, row, words, ha="center", va="center", color=ink, parse_math=False,
+                      fontproperties=self.pen.font(SMALL))  # fmt: skip
+
+
+class HandBody:
+    """Given matrices in the first row of panels, and below them the steps, a row per head."""
+
+    def __init__(self, view: HandTrace, pen: Pen) -> None:
+        self.maps: list[Heatmap] = []
+        heads = len(view.steps[0].values)
+        given = [given_panel(one, pen) for one in view.given]
+        self.rows = [given] + [
+            [step_panel(one, head, heads, view, pen) for one in view.steps if not one.unchanged]
+            for head in range(heads)
+        ]
+        self.width = max(sum(one.width + GAP for one in row) - GAP for row in self.rows)
+        self.height = sum(max(one.height for one in row) + GAP for row in self.rows) - GAP
+
+    def draw(self, page: Page, left: float, top: float) -> None:
+        """Draw every row of panels."""
+        for row in self.rows:
+            at = left
+            for panel in row:
+                panel.draw(page, at, top)
+                at += panel.width + GAP
+            top += max(one.height for one in row) + GAP
+
+
+def given_panel(one: Step, pen: Pen) -> Panel:
+    """A matrix that was given."""
+    values = np.atleast_2d(one.values[0])
+    shape = " × ".join(map(str, one.shape))
+    rows = [str(i) for i in range(len(values))] if values.shape[0] > 1 else []
+    open_ = np.zeros(values.shape, bool)
+    return Panel(one.name, f"given, {shape}", values, rows, [], open_, False, pen)
+
+
+def step_panel(one: Step, head: int, heads: int, view: HandTrace, pen: Pen) -> Panel:
+    """What one step gives in one head, for the queries and keys that are shown."""
+    output = one.name == "output"
+    columns = range(one.values.shape[2]) if output else view.keys
+    part = np.ix_(view.queries, columns)
+    values = one.values[head][part]
+    closed = np.zeros(values.shape, bool)
+    if one.name in ("masked", "weights"):
+        closed = np.isneginf(view.masked[head][part])
+    title = f"{one.name}, head {head}" if heads > 1 else one.name
+    formula = f"{one.formula}, {' × '.join(map(str, one.values.shape[1:]))}"
+    rows = [f"q{i}" for i in view.queries]
+    names = [str(j) if output else f"k{j}" for j in columns]
+    return Panel(title, formula, values, rows, names, closed, one.name == "weights", pen)
+
+
+def draw_trace(
+    view: HandTrace | HeadTrace, style: ImageStyle, model: ModelFacts | None = None
+) -> Drawing:
+    """The trace drawn, of a model or by hand.
+
+    Raises UsageError when it has more pixels than can be drawn.
+    """
+    with settings():
+        if isinstance(view, HeadTrace):
+            words = heading(view, model or ModelFacts(""))
+            pen = Pen(style, (words.title, *words.details, *view.keys.labels))
+            page = compose(pen, words, HeadTraceBody(view, pen))
+            return Drawing(page.figure, pen.warning)
+        details = (view.formula, *view.notes)
+        pen = Pen(style, (view.title, *details, *(one.formula for one in view.steps)))
+        page = compose(pen, Heading(view.title, details), HandBody(view, pen))
+        return Drawing(page.figure, pen.warning)
