@@ -9,7 +9,7 @@ import pytest
 
 from attnviz.attention.axis import Axis
 from attnviz.metrics.scores import Content, Masses
-from attnviz.runs import plan
+from attnviz.observe import stream
 from tests.sources import (
     causal_uniform,
     observed,
@@ -166,7 +166,7 @@ def test_row_blocks_do_not_change_scores(causal: bool, monkeypatch: pytest.Monke
     maps = random_maps(4, 30, seed=2, causal=causal)
     allowed = np.tril(np.ones((30, 30), bool)) if causal else None
     whole = observed(maps, [Masses(), Content()], allowed=allowed)
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 4 * 30 * 7)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", 4 * 30 * 7)
     blocks = observed(maps, [Masses(), Content()], allowed=allowed)
     for name, value in whole.items():
         np.testing.assert_allclose(blocks[name], value, atol=2e-6, err_msg=name)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from attnviz.attention.axis import Axis
 from attnviz.metrics.scores import Masses
 from attnviz.metrics.targets import NAMES, SINKS, WINDOW, Targets
-from attnviz.runs import plan
+from attnviz.observe import stream
 from tests.metrics.definitions import of_self
 from tests.sources import (
     causal_uniform,
@@ -237,7 +237,7 @@ def test_equals_the_definitions(case: tuple[np.ndarray, Axis, np.ndarray, int]) 
     """Padding on both sides, specials, windows, leaking rows, unknown ids, any block size."""
     maps, axis, mask, rows = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(plan.BLOCK_CELLS, "cpu", 2 * len(axis) * rows)
+        patch.setitem(stream.BLOCK_CELLS, "cpu", 2 * len(axis) * rows)
         found = observed(maps, [Masses(), Targets()], allowed=mask, queries=axis)
     for head in range(2):
         for name, expected in of_self(maps[head], axis, mask).items():
