@@ -1,4 +1,4 @@
-"""Closed forms of METRICS.md 2.10, and the definition on random maps."""
+"""Closed forms (docs/metrics.md), and the definition on random maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attention weighted by the values: closed forms, and the pairs of METRICS.md 3.3 one by one."""
+"""Attention weighted by the values: closed forms, and the pairs of query and key one by one."""
 
 from __future__ import annotations
 

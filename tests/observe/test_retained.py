@@ -52,7 +52,7 @@ def test_bins_are_even_and_in_order(length: int, side: int) -> None:
     cells=st.sampled_from([20, 100, 2**20]),
 )
 def test_pooled_maps_keep_the_mass(queries: int, keys: int, side: int, cells: int) -> None:
-    """METRICS.md 8.4: mean over the queries of a bin, sum over its keys; and the largest cell."""
+    """Mean over queries, sum over keys; the largest cell (docs/metrics.md, pooling)."""
     generator = np.random.default_rng(queries * 50 + keys)
     maps = generator.dirichlet(np.ones(keys), (2, queries))
     allowed = generator.random((queries, keys)) < 0.8
