@@ -11,7 +11,7 @@ import torch
 
 from attnviz.attention.axis import Axis
 from attnviz.metrics.value_weighted import ValueWeighted
-from attnviz.observe import stream
+from attnviz.observe import stream as streaming
 from attnviz.observe.blocks import Site
 from attnviz.observe.stream import stream
 from tests.metrics.definitions import counted
@@ -72,7 +72,7 @@ def test_a_head_without_values_has_no_score() -> None:
 @pytest.mark.parametrize("rows", [3, 100])
 def test_the_definition(causal: bool, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     heads, size = 3, 12
-    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", heads * size * rows)
+    monkeypatch.setitem(streaming.BLOCK_CELLS, "cpu", heads * size * rows)
     axis = tokens(
         size,
         special=(False, True, *(False,) * 10),
