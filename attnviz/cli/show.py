@@ -59,22 +59,23 @@ class Show:
     def draw(self, capture: Capture, stream: Any, number: int | None) -> None:
         """The picture, under the text's number and beginning where there are many."""
         from attnviz.render.terminal.console import make_console
-        from attnviz.render.terminal.picture import print_view
+        from attnviz.render.terminal.picture import print_answer
         from attnviz.views.build import build
 
         view = build(capture, self.selection, self.appearance, self.view)
         console: Console = make_console(self.width, self.color, self.ascii, stream)
         if number is not None:
             console.print(heading(capture.text, number, console))
-        print_view(view, console)
+        print_answer(view, console)
 
     def write_json(self, capture: Capture, stream: Any) -> None:
         """One line of JSON."""
-        from attnviz.render.data.json_values import to_json
+        from attnviz.render.data.answer import answer_values
+        from attnviz.views.answer import in_full
         from attnviz.views.build import build
 
-        view = build(capture, self.selection, self.appearance, self.view)
-        stream.write(json.dumps(to_json(capture, view), allow_nan=False) + "\n")
+        view = in_full(build(capture, self.selection, self.appearance, self.view), capture)
+        stream.write(json.dumps(answer_values(view), allow_nan=False) + "\n")
 
     def write_rows(
         self, capture: Capture, stream: Any, form: Literal["tsv", "csv"], number: int | None

@@ -96,19 +96,19 @@ class Export:
         from attnviz.render.image.draw import draw, maps_in
         from attnviz.render.image.grid import grid_pixels
         from attnviz.render.image.style import ImageStyle
-        from attnviz.views.figure import figure_content
+        from attnviz.views.figure import figure_answer
         from attnviz.views.maps.arcs import LEAST
         from attnviz.views.maps.legend import faint
         from attnviz.views.request import request
 
         count = len(request(capture, selection, self.appearance).pairs)
         least = LEAST if self.least is None else self.least
-        content = figure_content(
+        content = figure_answer(
             capture, selection, self.appearance, self.view, self.score, least, grid_pixels(count)
         )
         drawing = draw(content, self.style or ImageStyle())
         write_drawing(drawing, path, kind)
-        if drawing.warning or not faint(maps_in(content.body)):
+        if drawing.warning or not faint(maps_in(content.parts[0])):
             return drawing.warning
         return "nearly all cells are below a tenth of the scale: --scale sqrt shows them"
 
@@ -126,11 +126,12 @@ class Export:
             line = alignment(asked.stack, asked.wanted, soft=self.soft, least=self.least)
             file.write(f"{line}\n".encode())
         elif kind == "json":
-            from attnviz.render.data.json_values import to_json
+            from attnviz.render.data.answer import answer_values
+            from attnviz.views.answer import in_full
             from attnviz.views.build import build
 
-            view = build(capture, selection, self.appearance, "grid")
-            file.write(json.dumps(to_json(capture, view), allow_nan=False).encode() + b"\n")
+            view = in_full(build(capture, selection, self.appearance, "grid"), capture)
+            file.write(json.dumps(answer_values(view), allow_nan=False).encode() + b"\n")
         else:
             self.write_rows(capture, selection, kind, file)
 

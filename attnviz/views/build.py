@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from attnviz.attention.selection import Selection
 from attnviz.attention.tokens import is_range, occurrences
-from attnviz.views.answer import Answer, facts_of
+from attnviz.views.answer import Answer, answer_about
 from attnviz.views.appearance import Appearance
 from attnviz.views.heads.choice import Choice, choose
 from attnviz.views.heads.head_grid import HeadGrid, head_grid
@@ -19,7 +19,6 @@ from attnviz.views.request import Request, request
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import Capture
-    from attnviz.views.answer import Body
 
 ViewName = Literal["auto", "map", "table", "grid", "heads"]
 
@@ -38,18 +37,12 @@ def build(
     """
     asked = request(capture, selection or Selection(), appearance or Appearance())
     parts = _parts(asked, view)
-    prediction = capture.prediction
     first = view == "auto" and any(isinstance(part, HeadGrid) for part in parts)
-    shown = prediction.items or prediction.note
-    return Answer(
-        facts=facts_of(capture),
-        prediction=prediction if first and shown else None,
-        parts=parts,
-        notes=capture.notes,
-    )
+    shown = capture.prediction if capture.prediction.items or capture.prediction.note else None
+    return replace(answer_about(capture, *parts), prediction=shown if first else None)
 
 
-def _parts(asked: Request, view: ViewName) -> tuple[Body, ...]:
+def _parts(asked: Request, view: ViewName) -> tuple[Any, ...]:
     if view == "heads":
         return (head_grid(asked.stack, asked.wanted, several=asked.several),)
     one_query = asked.tokens.queries is not None and not is_range(asked.selection.query)

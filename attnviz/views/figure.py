@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from attnviz.errors import SelectionError
+from attnviz.views.answer import answer_about
 from attnviz.views.compare.contrast import Contrast
 from attnviz.views.compare.within import DistanceMatrix, HeadGroups
 from attnviz.views.heads.choice import choose
@@ -15,25 +15,16 @@ from attnviz.views.maps.head_screen import HeadMaps, HeadScreen, head_maps, head
 from attnviz.views.request import request
 
 if TYPE_CHECKING:
-    from attnviz.attention.capture import Capture, Check, ModelFacts
+    from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
+    from attnviz.views.answer import Answer
     from attnviz.views.appearance import Appearance
 
 FigureView = Literal["auto", "heatmap", "grid", "arcs", "matrix"]
 ImageBody = HeadScreen | HeadMaps | Arcs | HeadMatrix | HeadGroups | DistanceMatrix | Contrast
 
 
-@dataclass(frozen=True, slots=True)
-class FigureContent:
-    """One view with the model it belongs to, and the notes and failed checks of the run."""
-
-    model: ModelFacts
-    body: ImageBody
-    notes: tuple[str, ...] = ()
-    failed: tuple[Check, ...] = ()
-
-
-def figure_content(
+def figure_answer(
     capture: Capture,
     selection: Selection,
     appearance: Appearance,
@@ -41,7 +32,7 @@ def figure_content(
     score: str = SCORE,
     least: float = LEAST,
     most: int | None = None,
-) -> FigureContent:
+) -> Answer:
     """What an image of this selection shows. Raises SelectionError.
 
     `auto` is the map of one head where one is selected, else the grid of all that are. Of several
@@ -65,5 +56,4 @@ def figure_content(
     else:
         wanted = pairs if selection.names_heads else [(picked.head.layer, picked.head.head)]
         body = arcs(stack, wanted, appearance, asked.rows, least, asked.several)
-    failed = tuple(check for check in capture.checks if check.ok is False)
-    return FigureContent(capture.model, body, capture.notes, failed)
+    return answer_about(capture, body)

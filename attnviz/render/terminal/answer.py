@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from attnviz.attention.capture import Prediction
-    from attnviz.views.answer import Answer, Body, Facts
+    from attnviz.views.answer import Answer, Facts
 
 MOST_PLACES, MOST_ANSWERS = 6, 5
 DRAWN: dict[type, Callable[[Any, Canvas], Iterator[Line]]] = {
@@ -46,26 +46,28 @@ DRAWN: dict[type, Callable[[Any, Canvas], Iterator[Line]]] = {
 }
 
 
-def first_screen(screen: Answer, canvas: Canvas) -> Iterator[Line]:
+def answer_lines(answer: Answer, canvas: Canvas) -> Iterator[Line]:
     """The lines of the whole picture."""
-    yield from facts(screen.facts, canvas)
-    if screen.prediction is not None:
-        yield from prediction(screen.prediction, canvas)
-    for part in screen.parts:
-        yield Line()
+    if answer.facts is not None:
+        yield from facts(answer, answer.facts, canvas)
+    if answer.prediction is not None:
+        yield from prediction(answer.prediction, canvas)
+    for number, part in enumerate(answer.parts):
+        if number or answer.facts is not None:
+            yield Line()
         yield from body(part, canvas)
-    if screen.notes:
+    if answer.notes:
         yield Line()
-    for note in screen.notes:
+    for note in answer.notes:
         yield from canvas.prose([("note  ", "dim"), (canvas.token(note), "dim")], indent=6)
 
 
-def body(part: Body, canvas: Canvas) -> Iterator[Line]:
+def body(part: Any, canvas: Canvas) -> Iterator[Line]:
     """The lines of one part."""
     return DRAWN.get(type(part), comparison)(part, canvas)
 
 
-def facts(one: Facts, canvas: Canvas) -> list[Line]:
+def facts(answer: Answer, one: Facts, canvas: Canvas) -> list[Line]:
     """The model, its size, how it ran, the input's length, what was kept and whether checked."""
     model = one.model
     size = f"{counted(model.layers, 'layer')} × {counted(model.heads, 'head')}"
@@ -77,10 +79,10 @@ def facts(one: Facts, canvas: Canvas) -> list[Line]:
     said = re.sub(r"(?<=\d) (?=\w)", TIE, " · ".join(word for word in words if word))
     revision = f" @{canvas.token(model.revision)[:8]}" if model.revision else ""
     parts = [(canvas.token(model.name), "bold"), (revision, "dim"), ("  ", ""), (said, "dim")]
-    if one.failed:
-        names = "; ".join(f"{check.name} {check.detail}".strip() for check in one.failed)
+    if answer.failed:
+        names = "; ".join(f"{check.name} {check.detail}".strip() for check in answer.failed)
         parts += [(" · ", "dim"), (f"CHECK FAILED: {canvas.token(names)}", "bold red")]
-    elif one.checks:
+    elif answer.checks:
         parts += [(" · ", "dim"), ("checked ✓", "green")]
     return canvas.prose(parts)
 
