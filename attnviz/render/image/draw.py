@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from attnviz.render.image.page import Body
     from attnviz.render.image.style import ImageStyle
     from attnviz.views.answer import Answer
-    from attnviz.views.figure import ImageBody
     from attnviz.views.maps.heatmap import Heatmap
 
 FAST = 3  # of 9: the default takes twice as long for a tenth less
@@ -89,7 +88,7 @@ def draw(answer: Answer, style: ImageStyle) -> Drawing:
         return Drawing(page.figure, pen.warning)
 
 
-def maps_in(view: ImageBody) -> list[Heatmap]:
+def maps_in(view: Any) -> list[Heatmap]:
     """The maps of the view before they are laid out."""
     if isinstance(view, HeadScreen):
         return [view.heatmap] if view.heatmap is not None else []
@@ -100,7 +99,7 @@ def maps_in(view: ImageBody) -> list[Heatmap]:
     return [one for _, one in view.maps] if isinstance(view, HeadMaps) else []
 
 
-def body_of(view: ImageBody, pen: Pen, room: tuple[float, float] | None) -> Body:
+def body_of(view: Any, pen: Pen, room: tuple[float, float] | None) -> Body:
     """The view laid out."""
     if isinstance(view, HeadScreen):
         assert view.heatmap is not None

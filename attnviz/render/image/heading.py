@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from attnviz.render.image.style import ImageStyle
     from attnviz.views.answer import Answer
-    from attnviz.views.figure import ImageBody
     from attnviz.views.maps.heatmap import Heatmap
 
 LONG = 36  # columns of a text in the title
@@ -45,7 +44,7 @@ def heading_of(answer: Answer, style: ImageStyle, shown: Sequence[Heatmap]) -> H
     return Heading(title, tuple(details), failed, structure_of(answer.parts[0]))
 
 
-def structure_of(body: ImageBody) -> str:
+def structure_of(body: Any) -> str:
     """The heaviest keys and diagonals of a head whose map is long; else empty."""
     if not isinstance(body, HeadScreen) or body.structure is None:
         return ""
@@ -66,7 +65,7 @@ def model_of(answer: Answer) -> ModelFacts:
     return answer.facts.model if answer.facts else ModelFacts("")
 
 
-def subject(body: ImageBody, model: ModelFacts) -> str:
+def subject(body: Any, model: ModelFacts) -> str:
     """The heads of the model that are shown."""
     if isinstance(body, HeadScreen):
         return f"{body.head.label} ({body.head.pattern.name})"
@@ -99,7 +98,7 @@ def scored(body: HeadMatrix, model: ModelFacts) -> str:
     return f"{f'layer {layers[0]}, ' if len(layers) == 1 else ''}{count:,} heads"
 
 
-def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
+def details_of(body: Any, shown: Sequence[Heatmap]) -> Iterator[str]:
     """Scale, what is off it, what was pooled, merged, hidden or left out."""
     if isinstance(body, HeadScreen) and body.reason:
         yield body.reason
