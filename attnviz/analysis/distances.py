@@ -1,4 +1,4 @@
-"""How differently heads attend: Jensen-Shannon distances between their maps (METRICS.md 1.4).
+"""How differently heads attend (docs/metrics.md, Jensen-Shannon distance).
 
 The distance of two heads is the mean over the counted queries of the Jensen-Shannon divergence of
 their rows, each a share of its sum, in units of ln 2: 0 for equal rows, 1 for rows that share no

@@ -92,7 +92,8 @@ class Axis:
 
     def counted(self, causal: bool) -> tuple[bool, ...]:
         """Which of these queries means run over: not padding, not special (unless all are), and in
-        causal stacks not the first one, whose row is always 1, 0, 0, … (METRICS.md section 0).
+        causal stacks not the first one, whose row is always 1, 0, 0, …
+        (docs/metrics.md, counted queries).
         """
         real = [not padded for padded in self.padding]
         late = [not (causal and i == self.first and sum(real) > 1) for i in range(len(self))]

@@ -1,4 +1,4 @@
-"""Sub-word tokens merged into words: columns are summed, rows averaged (METRICS.md 5)."""
+"""Sub-word tokens merged into words: columns are summed, rows averaged (docs/metrics.md, words)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Random tokens, repeated: what only a head that looks for earlier copies can predict.
 
-METRICS.md 2.4, after Olsson et al. 2022 (arXiv 2209.11895): 25 random tokens, four times over.
+25 of them, four times over, after Olsson et al. 2022 (docs/metrics.md, prefix_matching).
 """
 
 from __future__ import annotations

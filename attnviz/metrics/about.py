@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class Score:
     """One score: `low` to `high` is its range (infinite where the length of the text bounds it).
 
-    `chance` says in words what a head that spreads its attention evenly gets, `section` where
-    METRICS.md defines the score.
+    `chance` says in words what a head that spreads its attention evenly gets. docs/metrics.md
+    defines the score under its name.
     """
 
     name: str
@@ -19,7 +19,6 @@ class Score:
     low: float
     high: float
     chance: str
-    section: str
 
 
 EVEN = "about 1 / keys"
@@ -33,18 +32,16 @@ SCORES: dict[str, Score] = {
             0,
             1,
             "0",
-            "1.5",
         ),
-        Score("entropy", "how widely a query spreads, in nats", 0, math.inf, "ln keys", "1.1"),
-        Score("normalized_entropy", "entropy as a share of the most possible", 0, 1, "1", "1.1"),
-        Score("confidence", "largest weight of a query, special keys aside", 0, 1, EVEN, "4"),
+        Score("entropy", "how widely a query spreads, in nats", 0, math.inf, "ln keys"),
+        Score("normalized_entropy", "entropy as a share of the most possible", 0, 1, "1"),
+        Score("confidence", "largest weight of a query, special keys aside", 0, 1, EVEN),
         Score(
             "distance",
             "tokens between a query and what it looks at",
             0,
             math.inf,
             "keys / 3, or keys / 4 in causal stacks",
-            "1.2",
         ),
         Score(
             "offset",
@@ -52,22 +49,20 @@ SCORES: dict[str, Score] = {
             -math.inf,
             math.inf,
             "0, or −keys / 4 in causal stacks",
-            "1.2",
         ),
-        Score("self", "share on the query itself", 0, 1, EVEN, "1.3"),
-        Score("previous", "share on the token before", 0, 1, EVEN, "1.3"),
-        Score("next", "share on the token after", 0, 1, EVEN, "1.3"),
-        Score("first", "share on the first token", 0, 1, EVEN, "1.3"),
-        Score("special", "share on special tokens", 0, 1, "special tokens / keys", "1.3"),
-        Score("punctuation", "share on punctuation", 0, 1, "punctuation tokens / keys", "1.3"),
-        Score("duplicate", "share on earlier copies of the query", 0, 1, "copies / keys", "2.2"),
+        Score("self", "share on the query itself", 0, 1, EVEN),
+        Score("previous", "share on the token before", 0, 1, EVEN),
+        Score("next", "share on the token after", 0, 1, EVEN),
+        Score("first", "share on the first token", 0, 1, EVEN),
+        Score("special", "share on special tokens", 0, 1, "special tokens / keys"),
+        Score("punctuation", "share on punctuation", 0, 1, "punctuation tokens / keys"),
+        Score("duplicate", "share on earlier copies of the query", 0, 1, "copies / keys"),
         Score(
             "induction",
             "share on what followed earlier copies of the query",
             0,
             1,
             "copies / keys",
-            "2.3",
         ),
         Score(
             "prefix_matching",
@@ -75,17 +70,15 @@ SCORES: dict[str, Score] = {
             0,
             1,
             "copies / keys",
-            "2.4",
         ),
-        Score("sink", "mean share of the most looked-at key", 0, 1, EVEN, "2.7"),
-        Score("local", "share on keys less than 4 tokens away", 0, 1, "up to 7 / keys", "2.9"),
+        Score("sink", "mean share of the most looked-at key", 0, 1, EVEN),
+        Score("local", "share on keys less than 4 tokens away", 0, 1, "up to 7 / keys"),
         Score(
             "streaming",
             "share on the first 4 tokens and those less than 4 away",
             0,
             1,
             "up to 11 / keys",
-            "2.9",
         ),
         Score(
             "vertical",
@@ -93,7 +86,6 @@ SCORES: dict[str, Score] = {
             0,
             1,
             "0.1, or more in causal stacks",
-            "2.10",
         ),
         Score(
             "slash",
@@ -101,7 +93,6 @@ SCORES: dict[str, Score] = {
             0,
             1,
             "0.1, or more in causal stacks",
-            "2.10",
         ),
         Score(
             "monotonicity",
@@ -109,17 +100,15 @@ SCORES: dict[str, Score] = {
             -1,
             1,
             "0",
-            "5",
         ),
-        Score("coverage", "how much of the source is looked at in all", 0, 1, "1", "5"),
-        Score("sharpness", "how narrowly a target token aims at the source", 0, 1, "0", "5"),
+        Score("coverage", "how much of the source is looked at in all", 0, 1, "1"),
+        Score("sharpness", "how narrowly a target token aims at the source", 0, 1, "0"),
         Score(
             "value_weighted",
             "attention times the length of each value, the longest: 1",
             0,
             1,
             "mean length / longest",
-            "3.3",
         ),
         Score(
             "norm",
@@ -127,7 +116,6 @@ SCORES: dict[str, Score] = {
             0,
             math.inf,
             "mean length",
-            "3.3",
         ),
     )
 }

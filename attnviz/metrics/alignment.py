@@ -1,8 +1,8 @@
 """Scores of cross attention: does the head align target and source?
 
-METRICS.md section 5 aligns from the source keys without the special ones; the scores of such an
-alignment are ours but for coverage (Wu et al. 2016, arXiv 1609.08144, section 7; Tu et al. 2016,
-arXiv 1601.04811). An alignment head is high in all three.
+They run over the source keys without the special ones (docs/metrics.md, two texts), and are ours
+but for coverage (Wu et al. 2016, arXiv 1609.08144, section 7; Tu et al. 2016, arXiv 1601.04811). An
+alignment head is high in all three.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Head scores: what each head does, as accumulators over row blocks.
 
-Every score is a mean over the counted queries (see `queries`). Sources: METRICS.md sections 1.1
-(entropy), 1.3 (masses), 1.5 (content), 2.7 (sinks) and 4 (confidence; Voita et al. 2019, arXiv
-1905.09418).
+Every score is a mean over the counted queries (see `queries`); docs/metrics.md defines it, and
+names its source, under its own name.
 """
 
 from __future__ import annotations
@@ -118,7 +117,7 @@ class Content:
     keys that are not the query itself, special or punctuation (nor the first token of causal
     stacks); averaged over the counted queries. Cross stacks have neither offsets nor a self.
     Also keeps `links` (queries, 4): head, key, weight and excess of each query's largest excess
-    in any head of the layer, NaN where there is none. METRICS.md 1.5.
+    in any head of the layer, NaN where there is none (docs/metrics.md, content).
     """
 
     passes: int = 2

@@ -1,6 +1,6 @@
 """Scores of the shape of a map: what its best columns and its best diagonals hold.
 
-After METRICS.md 2.10 (vertical and slash heads; MInference, Jiang et al. 2024, arXiv 2407.02490),
+After vertical and slash heads (docs/metrics.md, shape; Jiang et al. 2024, arXiv 2407.02490),
 both at an equal budget of cells, so that the two can be compared.
 """
 

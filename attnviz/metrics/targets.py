@@ -1,8 +1,8 @@
 """Scores of where a head's keys stand from its queries: how far, and at which tokens.
 
-Sources: METRICS.md 1.2 (distance; Vig & Belinkov 2019, arXiv 1906.04284), 2.2 and 2.3
-(duplicate, induction: the detection patterns of TransformerLens, scored by the `hit` of 2.0) and
-2.9 (local, streaming; StreamingLLM, Xiao et al. 2023, arXiv 2309.17453).
+Sources: Vig & Belinkov 2019, arXiv 1906.04284 (docs/metrics.md, position), the detection patterns
+of TransformerLens (docs/metrics.md, copies) and StreamingLLM, Xiao et al. 2023, arXiv 2309.17453
+(docs/metrics.md, windows).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Scores of what a head moves: attention weighted by the length of what stands behind the keys.
 
-Source: METRICS.md 3.3 (Kobayashi et al. 2020, arXiv 2004.10102; the normalised form is that of
+Source: Kobayashi et al. 2020, arXiv 2004.10102 (docs/metrics.md, values; the normalised form is of
 CircuitsVis). Both are defined there for each pair of query and key; a head's score is the sum over
 keys, averaged over queries: a head that rests on a sink whose value is next to nothing has a low
 one, however large its weights.

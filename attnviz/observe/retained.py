@@ -98,8 +98,8 @@ class PooledMaps:
 
     A cell of `pooled` is the share of its attention that a query of the bin gives to the keys of
     the bin, on average: rows sum to what the rows of the map sum to. One of `pooled_max` is the
-    largest weight in it (METRICS.md 8.4). Bins run over the positions that are not padding. Rows
-    without a finite weight count as empty.
+    largest weight in it (docs/metrics.md, pooling). Bins run over the positions that are not
+    padding. Rows without a finite weight count as empty.
     """
 
     side: int = POOLED_SIDE[1]

@@ -1,6 +1,6 @@
 """What stands behind the weights: the values that are mixed, and the projection that writes them.
 
-After Kobayashi et al. 2020 (arXiv 2004.10102; METRICS.md 3.3): a key adds its weight times
+After Kobayashi et al. 2020 (arXiv 2004.10102; docs/metrics.md, norm): a key adds its weight times
 f(x) = v · W_O of the head to the layer's output.
 """
 

@@ -26,8 +26,8 @@ def on_repeated_tokens(
     """The captures of SEEDS draws of repeated random tokens, with the score `prefix_matching`.
 
     That is the weight that queries from the second copy on give to the tokens that followed their
-    earlier copies, in [0, 1] (METRICS.md 2.4). Raises InputError for a model whose self-attention
-    looks ahead, or that cannot take the input (see `repeated_tokens`).
+    earlier copies, in [0, 1] (docs/metrics.md, prefix_matching). Raises InputError for a model
+    whose self-attention looks ahead, or that cannot take the input (see `repeated_tokens`).
     """
     if loaded.encoder_decoder:
         raise InputError(*no_decoder(loaded))

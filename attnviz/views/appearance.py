@@ -14,12 +14,12 @@ class Appearance:
     """How the numbers are turned into a picture, as the options of the same names say.
 
     `scale` is `signed` for differences: from minus to plus the largest, with 0 in the middle.
-    `reduce` says how cells become one where a map is pooled (METRICS.md 8.4): `mass` is the
-    attention that a query gives to all pooled keys together, averaged over the pooled queries, so
-    that rows still sum to 1; `mean` the mean of the cells that the mask allows; `max` the largest.
-    `renormalize` divides every row by its sum over what is shown. `sink_split` draws the columns
-    of sinks in grey, off the colour scale. `top` is the number of keys that the alignment table
-    lists.
+    `reduce` says how cells become one where a map is pooled (docs/metrics.md, pooling): `mass` is
+    the attention that a query gives to all pooled keys together, averaged over the pooled queries,
+    so that rows still sum to 1; `mean` the mean of the cells that the mask allows; `max` the
+    largest. `renormalize` divides every row by its sum over what is shown. `sink_split` draws the
+    columns of sinks in grey, off the colour scale. `top` is the number of keys that the alignment
+    table lists.
     """
 
     scale: Scale = "linear"

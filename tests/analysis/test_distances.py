@@ -1,4 +1,4 @@
-"""Closed forms of METRICS.md 1.4, the definition cell by cell, and what must not change it."""
+"""Closed forms (docs/metrics.md), the definition cell by cell, and what must not change it."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def test_float16_and_float64_maps_are_taken_as_they_are():
 
 
 def test_rows_are_shares_of_their_sum():
-    """A learned sink takes a part of each row: METRICS.md section 0, rule 2."""
+    """A learned sink takes a part (docs/metrics.md, rows that do not sum to 1)."""
     maps = random_maps(31, 3, 5)
     left = np.random.default_rng(0).uniform(0.1, 1, (3, 5, 1)).astype(np.float32)
     expected = head_distances([maps], everything(maps))

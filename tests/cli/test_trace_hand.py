@@ -1,4 +1,4 @@
-"""`attnviz trace --qkv`: the numbers of METRICS.md 6 through the command line."""
+"""`attnviz trace --qkv`: the numbers of docs/mechanisms.md through the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repeated random tokens (METRICS.md 2.4): what is drawn, and from which part of the vocabulary."""
+"""Repeated random tokens (docs/metrics.md, prefix_matching): what is drawn, and where from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worked table of METRICS.md 6 and the files of samples/qkv as tensors."""
+"""The files of samples/qkv as tensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of METRICS.md 6, to four digits."""
+"""The numbers of docs/mechanisms.md, written by hand, to four digits."""
 
 from __future__ import annotations
 

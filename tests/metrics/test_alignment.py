@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from attnviz.attention.axis import Axis
 from attnviz.metrics.alignment import NAMES, Alignment
-from attnviz.runs import plan
+from attnviz.observe import stream
 from tests.metrics.definitions import of_cross
 from tests.sources import observed, random_maps, to_key, tokens, uniform
 
@@ -115,7 +115,7 @@ def test_equals_the_definitions(case: tuple[np.ndarray, Axis, Axis, int]) -> Non
     """Padding on both sides, specials, leaking rows, any block size."""
     maps, queries, keys, rows = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(plan.BLOCK_CELLS, "cpu", 2 * len(keys) * rows)
+        patch.setitem(stream.BLOCK_CELLS, "cpu", 2 * len(keys) * rows)
         found = observed(maps, [Alignment()], cross=True, queries=queries, keys=keys)
     for head in range(2):
         for name, expected in of_cross(maps[head], queries, keys).items():

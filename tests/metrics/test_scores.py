@@ -1,4 +1,4 @@
-"""Closed forms of METRICS.md 1.1, 1.3, 1.5 and 2.7, and what must not change a score."""
+"""Closed forms (docs/metrics.md), and what must not change a score."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from attnviz.attention.axis import Axis
 from attnviz.metrics.scores import Content, Masses
-from attnviz.runs import plan
+from attnviz.observe import stream
 from tests.sources import (
     causal_uniform,
     observed,
@@ -61,7 +61,7 @@ def test_causal_uniform(size: int) -> None:
 
 
 def test_causal_uniform_of_64_is_the_published_number() -> None:
-    """METRICS.md 1.3: the previous-token mass over rows that have one is (H_T − 1) / (T − 1)."""
+    """Over the rows that have one it is (H_T − 1) / (T − 1) (docs/metrics.md, previous)."""
     assert scores(causal_uniform(64), causal=True)["previous"] == pytest.approx(0.0594, abs=5e-5)
 
 
@@ -105,7 +105,7 @@ def test_first_key_sink() -> None:
 
 
 def test_late_self_attention_is_no_sink() -> None:
-    """The last columns of a causal map average one to three rows (METRICS.md 2.7, trap i)."""
+    """The last columns of a causal map average one to three rows (docs/metrics.md, sink)."""
     assert scores(np.eye(64), causal=True)["sink"] < 0.1
 
 
@@ -166,7 +166,7 @@ def test_row_blocks_do_not_change_scores(causal: bool, monkeypatch: pytest.Monke
     maps = random_maps(4, 30, seed=2, causal=causal)
     allowed = np.tril(np.ones((30, 30), bool)) if causal else None
     whole = observed(maps, [Masses(), Content()], allowed=allowed)
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 4 * 30 * 7)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", 4 * 30 * 7)
     blocks = observed(maps, [Masses(), Content()], allowed=allowed)
     for name, value in whole.items():
         np.testing.assert_allclose(blocks[name], value, atol=2e-6, err_msg=name)
@@ -191,7 +191,7 @@ def test_shuffled_heads_shuffle_scores() -> None:
 
 
 def test_entropy_of_leaking_rows_is_that_of_the_renormalised_row() -> None:
-    """Learned sinks take a share of every row (METRICS.md section 0, rule 2)."""
+    """Learned sinks take a share (docs/metrics.md, rows that do not sum to 1)."""
     maps = random_maps(2, 10, seed=5)
     whole = observed(maps, [Masses()])
     leaking = observed(maps * 0.4, [Masses()])
@@ -216,7 +216,7 @@ def test_cross_stacks_have_neither_self_nor_neighbours() -> None:
 
 
 def test_content_equals_its_definition() -> None:
-    """Against a cell-by-cell computation of METRICS.md 1.5."""
+    """Cell by cell (docs/metrics.md, content)."""
     size = 14
     maps = random_maps(1, size, seed=7)[0]
     total = 0.0

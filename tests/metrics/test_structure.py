@@ -1,4 +1,4 @@
-"""Closed forms of METRICS.md 2.10, and the definition on random maps."""
+"""Closed forms (docs/metrics.md), and the definition on random maps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from attnviz.metrics.structure import LISTED, Structure, diagonal_sums
-from attnviz.runs import plan
+from attnviz.observe import stream
 from tests.sources import causal_uniform, observed, previous, random_maps, to_key, tokens
 
 SIZES = [1, 2, 3, 64]
@@ -63,7 +63,7 @@ def by_definition(maps: np.ndarray, allowed: np.ndarray, rows: slice) -> tuple[f
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("cells", [1, 200, 2**20])
 def test_random_maps(causal: bool, cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", cells)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", cells)
     maps = random_maps(3, 30, seed=4, causal=causal)
     allowed = lower(30) if causal else np.ones((30, 30), bool)
     found = observed(maps, [Structure()], allowed=allowed)

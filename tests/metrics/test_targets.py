@@ -1,4 +1,4 @@
-"""Closed forms of METRICS.md 1.2, 2.2, 2.3 and 2.9, and the definitions on random maps."""
+"""Closed forms (docs/metrics.md), and the definitions on random maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from attnviz.attention.axis import Axis
 from attnviz.metrics.scores import Masses
 from attnviz.metrics.targets import NAMES, SINKS, WINDOW, Targets
-from attnviz.runs import plan
+from attnviz.observe import stream
 from tests.metrics.definitions import of_self
 from tests.sources import (
     causal_uniform,
@@ -127,7 +127,7 @@ def test_next_looks_forward() -> None:
 @pytest.mark.parametrize(("name", "shift"), [("duplicate", 0), ("induction", 1)])
 @pytest.mark.parametrize("causal", [True, False])
 def test_the_perfect_head_of_repeated_tokens_gets_one(name: str, shift: int, causal: bool) -> None:
-    """METRICS.md 2.4's oracle: the second half looks n − 1 back (induction) or n (duplicate)."""
+    """The second half looks n − 1 back (induction) or n (duplicate)."""
     n = 16
     maps = np.zeros((2 * n, 2 * n))
     for i in range(2 * n):
@@ -139,7 +139,7 @@ def test_the_perfect_head_of_repeated_tokens_gets_one(name: str, shift: int, cau
 
 
 def test_induction_may_be_the_query_itself() -> None:
-    """tok[i−1] = tok[i]: what followed the copy is the query (METRICS.md 2.3)."""
+    """tok[i−1] = tok[i]: what followed the copy is the query (docs/metrics.md, induction)."""
     found = scores(np.eye(4), causal=True, queries=tokens(4, ids=(1, 5, 5, 2)))
     assert found["induction"] == pytest.approx(1)
 
@@ -237,7 +237,7 @@ def test_equals_the_definitions(case: tuple[np.ndarray, Axis, np.ndarray, int]) 
     """Padding on both sides, specials, windows, leaking rows, unknown ids, any block size."""
     maps, axis, mask, rows = case
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(plan.BLOCK_CELLS, "cpu", 2 * len(axis) * rows)
+        patch.setitem(stream.BLOCK_CELLS, "cpu", 2 * len(axis) * rows)
         found = observed(maps, [Masses(), Targets()], allowed=mask, queries=axis)
     for head in range(2):
         for name, expected in of_self(maps[head], axis, mask).items():

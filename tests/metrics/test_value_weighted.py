@@ -1,4 +1,4 @@
-"""Attention weighted by the values: closed forms, and the pairs of METRICS.md 3.3 one by one."""
+"""Attention weighted by the values: closed forms, and the pairs of query and key one by one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 
 from attnviz.attention.axis import Axis
 from attnviz.metrics.value_weighted import ValueWeighted
+from attnviz.observe import stream as streaming
 from attnviz.observe.blocks import Site
 from attnviz.observe.stream import stream
-from attnviz.runs import plan
 from tests.metrics.definitions import counted
 from tests.sources import ArraySource, causal_uniform, random_maps, to_key, tokens, uniform
 
@@ -72,7 +72,7 @@ def test_a_head_without_values_has_no_score() -> None:
 @pytest.mark.parametrize("rows", [3, 100])
 def test_the_definition(causal: bool, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     heads, size = 3, 12
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", heads * size * rows)
+    monkeypatch.setitem(streaming.BLOCK_CELLS, "cpu", heads * size * rows)
     axis = tokens(
         size,
         special=(False, True, *(False,) * 10),

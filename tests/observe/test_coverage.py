@@ -11,11 +11,11 @@ from torch import Tensor
 
 from attnviz.attention.axis import Axis
 from attnviz.errors import CaptureError
+from attnviz.observe import stream
 from attnviz.observe.checks.crosscheck import flat
 from attnviz.observe.checks.self_check import IGNORES_PADDING, SelfCheck, verdicts
 from attnviz.observe.engine import Layer, Observation, everything, observe
 from attnviz.observe.retained import WholeMaps
-from attnviz.runs import plan
 from tests.zoo.oracle import CASES, Map, Padding, dropped, eager_run, inputs
 from tests.zoo.overrides import NO_ORACLE, NOT_ATTENTION
 from tests.zoo.shrink import build, quiet
@@ -45,7 +45,7 @@ UNSEEN = {"reformer", "reformer+local", "big_bird+block_sparse"}
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Row blocks of five rows, so that every map is put together from several."""
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 4 * 24 * 5)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", 4 * 24 * 5)
     return iter(())
 
 

@@ -12,8 +12,8 @@ from transformers import LlamaConfig, LlamaModel, MistralConfig, MistralModel
 import attnviz
 from attnviz.attention.selection import Selection
 from attnviz.inputs.tensors import from_tensors
+from attnviz.observe import stream
 from attnviz.observe.blocks import Site
-from attnviz.runs import plan
 from attnviz.runs.plan import Plan
 from attnviz.runs.retain import Keeper
 from tests.observe.runs import ids
@@ -40,7 +40,7 @@ def model(shape: str, implementation: str) -> LlamaModel | MistralModel:
 def test_blocks_equal_the_full_eager_maps(
     shape: str, cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", cells)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", cells)
     tensors = {"input_ids": ids(1, TOKENS)}
     asked = Selection.parse(query="400-420", key="310-400")
     made = attnviz.captures(

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from attnviz.metrics.scores import Content, Masses
+from attnviz.observe import stream
 from attnviz.observe.blocks import Observer, RowBlock, Site
 from attnviz.observe.checks.crosscheck import flat
 from attnviz.observe.checks.self_check import SelfCheck
 from attnviz.observe.retained import PooledMaps, TopKeys, WholeMaps
-from attnviz.runs import plan
 from tests.observe.runs import ids, maps, seen_by
 from tests.zoo.oracle import inputs
 from tests.zoo.shrink import build
@@ -83,11 +83,11 @@ def test_no_tensor_grows_beyond_a_block(monkeypatch: pytest.MonkeyPatch) -> None
     given = {"input_ids": ids(1, 256)}
     with Births() as plain, torch.no_grad():
         model(**given)
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", limit)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", limit)
     with Births() as births:
         seen_by(model, given, pooled)
     assert births.largest <= max(limit, plain.largest)
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 2**20)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", 2**20)
     with Births() as births:
         seen_by(model, given, pooled)
     assert births.largest >= 4 * 256 * 256
@@ -119,7 +119,7 @@ class Sizes:
 def test_blocks_stay_within_their_size(
     name: str, cells: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", cells)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", cells)
     sizes = Sizes()
     model = build(name)
     seen_by(model, inputs(model), lambda site: [sizes], lambda role, layer, heads: [0, 2])
@@ -134,6 +134,6 @@ def test_small_blocks_give_the_same_maps(name: str, monkeypatch: pytest.MonkeyPa
     model = build(name)
     given = inputs(model, "left")
     large = seen_by(model, given)
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 100)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", 100)
     for one, other in zip(seen_by(model, given).layers, large.layers, strict=True):
         torch.testing.assert_close(maps(one, 1), maps(other, 1), atol=1e-6, rtol=0)

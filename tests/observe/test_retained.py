@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attnviz.metrics.scores import Content, Masses
+from attnviz.observe import stream
 from attnviz.observe.blocks import RowBlock
 from attnviz.observe.retained import PooledMaps, TopKeys, WholeMaps, bins, heaviest
-from attnviz.runs import plan
 from tests.sources import (
     ArraySource,
     causal_uniform,
@@ -26,7 +26,7 @@ from tests.sources import (
 @pytest.mark.parametrize("rows", [1, 3, 7, 100])
 @pytest.mark.parametrize("causal", [True, False])
 def test_whole_maps_are_the_maps(rows: int, causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 3 * 11 * rows)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", 3 * 11 * rows)
     maps = random_maps(3, 11, seed=rows, causal=causal)
     allowed = np.tril(np.ones((11, 11), bool)) if causal else np.ones((11, 11), bool)
     kept = observed(maps, [WholeMaps()], allowed=allowed)
@@ -52,17 +52,17 @@ def test_bins_are_even_and_in_order(length: int, side: int) -> None:
     cells=st.sampled_from([20, 100, 2**20]),
 )
 def test_pooled_maps_keep_the_mass(queries: int, keys: int, side: int, cells: int) -> None:
-    """METRICS.md 8.4: mean over the queries of a bin, sum over its keys; and the largest cell."""
+    """Mean over queries, sum over keys; the largest cell (docs/metrics.md, pooling)."""
     generator = np.random.default_rng(queries * 50 + keys)
     maps = generator.dirichlet(np.ones(keys), (2, queries))
     allowed = generator.random((queries, keys)) < 0.8
-    before = plan.BLOCK_CELLS["cpu"]
-    plan.BLOCK_CELLS["cpu"] = cells
+    before = stream.BLOCK_CELLS["cpu"]
+    stream.BLOCK_CELLS["cpu"] = cells
     try:
         kept = observed(maps, [PooledMaps(side)], allowed=allowed)
         pooled = kept["pooled"]
     finally:
-        plan.BLOCK_CELLS["cpu"] = before
+        stream.BLOCK_CELLS["cpu"] = before
     height, width = min(side, queries), min(side, keys)
     assert pooled.shape == (2, height, width)
     row_bins = np.arange(queries) * height // queries
@@ -97,7 +97,7 @@ def test_rows_without_weights_count_as_empty() -> None:
 def test_the_heaviest_keys(
     count: int, cells: int, causal: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", cells)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", cells)
     maps = random_maps(2, 9, seed=count, causal=causal)
     allowed = np.tril(np.ones((9, 9), bool)) if causal else None
     kept = observed(maps, [TopKeys(count)], allowed=allowed)
@@ -124,7 +124,7 @@ def test_the_heaviest_of_long_rows_are_found_by_strands(count: int, width: int) 
 def test_blocks_are_held_between_passes_only_where_all_of_them_may_be(
     held: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 60)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", 60)
     monkeypatch.setattr("attnviz.observe.stream.HELD_CELLS", held)
     made: list[int] = []
 
@@ -139,7 +139,7 @@ def test_blocks_are_held_between_passes_only_where_all_of_them_may_be(
 
 
 def test_passes_are_served_to_those_that_need_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(plan.BLOCK_CELLS, "cpu", 40)
+    monkeypatch.setitem(stream.BLOCK_CELLS, "cpu", 40)
     maps = random_maps(2, 10, seed=1)
     together = observed(maps, [Masses(), Content(), WholeMaps(), TopKeys(2)])
     for observer in (Masses(), Content(), WholeMaps(), TopKeys(2)):

@@ -35,7 +35,7 @@ def exact_match(model: LoadedModel) -> float:
 
 
 def error_rates(model: LoadedModel) -> dict[str, float]:
-    """The alignment error rate of every cross head, all gold links sure (METRICS.md 5)."""
+    """Of every cross head, all gold links sure (docs/metrics.md, alignment error rate)."""
     hits: dict[str, int] = {}
     total = 0
     for one in held_out():

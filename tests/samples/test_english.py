@@ -23,7 +23,7 @@ PROMPT = (
 
 
 def figures(model: LoadedModel) -> dict[str, np.ndarray]:
-    """Scores per head on repeated random tokens, (layer, head) (METRICS.md 2.4)."""
+    """Scores (layer, head) on repeated random tokens (docs/metrics.md, prefix_matching)."""
     rows = []
     for seed in range(SEEDS):
         generator = torch.Generator().manual_seed(1000 + seed)

@@ -29,8 +29,8 @@ def alignment(
 
     Numbers count words from 0, source first, special tokens and padding left out; punctuation
     counts as words. The maps are averaged over the wanted heads (layer, heads), keys summed and
-    queries averaged over the tokens of a word (METRICS.md 5). The row of a token is the one that
-    predicts it, whose input is the token before: align with output, as fairseq's
+    queries averaged over the tokens of a word (docs/metrics.md, pharaoh). The row of a token is the
+    one that predicts it, whose input is the token before: align with output, as fairseq's
     `extract_hard_alignment` does.
 
     `soft` gives every pair `i-j:weight`, the share of the attention of all keys. Pairs below

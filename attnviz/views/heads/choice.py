@@ -47,7 +47,7 @@ class Choice:
 
 
 def choose(heads: Sequence[Head]) -> Choice | None:
-    """The head whose attention position and popular keys explain least (METRICS.md 1.5).
+    """The head whose attention position and popular keys explain least (docs/metrics.md, choice).
 
     When no head's content reaches 0.10, the most focused one that is no sink. None without heads.
     """

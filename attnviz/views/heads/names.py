@@ -1,7 +1,7 @@
 """The names that a head earns by its scores: one table of thresholds, of which several may hold.
 
-The thresholds for positions follow Clark et al. 2019 (METRICS.md 1.3), that for copies is the
-custom for induction heads (METRICS.md 2.4); the others are ours.
+The thresholds for positions follow Clark et al. 2019, that for copies is the custom for induction
+heads; the others are ours (docs/metrics.md, names).
 """
 
 from __future__ import annotations

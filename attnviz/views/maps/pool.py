@@ -28,7 +28,7 @@ def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
 
     With `mass` a pooled cell is the attention that a query of its rows gives to all its columns
     together, on average: rows sum to what they did. `mean` is the mean of its cells, without those
-    that are masked or padding, `max` the largest (METRICS.md 8.4).
+    that are masked or padding, `max` the largest (docs/metrics.md, pooling).
     """
     height, width = one.shape
     if height <= max_rows and width <= max_columns:
