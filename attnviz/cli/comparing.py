@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from attnviz.models.loaded import LoadedModel
     from attnviz.render.image.style import ImageStyle
     from attnviz.runs.plan import Plan
+    from attnviz.runs.request import RunRequest
     from attnviz.views.answer import Comparison
     from attnviz.views.compare.contrast import Kind
 
@@ -149,17 +150,15 @@ class Comparing:
             self.talk.hint(drawing.warning)
 
 
-def whole(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
-) -> Plan:
+def whole(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> Plan:
     """The plan of a run that is compared. Raises UsageError unless it keeps whole maps."""
     from attnviz.runs.forecast import foreseen
-    from attnviz.runs.plan import human
+    from attnviz.runs.memory import human
 
-    plan = foreseen(loaded, inputs, selection, memory)
+    plan = foreseen(loaded, inputs, request)
     if plan.keeps == "whole":
         return plan
-    everything = foreseen(loaded, inputs, selection, str(sys.maxsize))
+    everything = foreseen(loaded, inputs, replace(request, memory=sys.maxsize))
     raise UsageError(
         f"only whole maps can be compared: those of {loaded.facts.name} on "
         f"{len(inputs.source):,} tokens take {human(everything.kept)} with all scores, --memory "

@@ -14,7 +14,6 @@ from attnviz.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from attnviz.attention.selection import Selection
     from attnviz.cli.output import Talk
     from attnviz.cli.source import Foresee, LoadRequest, Source
     from attnviz.inputs.encode import ModelInputs
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from attnviz.observe.sources.map_source import Origin
     from attnviz.runs.forecast import Forecast, Path
     from attnviz.runs.plan import Plan
+    from attnviz.runs.request import RunRequest
 
 ORIGINS: dict[Origin, str] = {
     "recomputed": "in row blocks of these heads alone",
@@ -37,39 +37,37 @@ class Planning:
     `foresee` refuses an input whose plan the command cannot use. Every text is read `runs` times.
     """
 
-    selection: Selection
+    run: RunRequest
     talk: Talk
-    memory: str | None = None
-    bos: bool | None = None
-    truncate: bool = False
     form: str = "table"
     foresee: Foresee | None = None
     runs: int = 1
 
-    def __call__(self, sources: Sequence[Source], request: LoadRequest) -> None:
+    def __call__(self, sources: Sequence[Source], load: LoadRequest) -> None:
         """Print the plan of the longest text. Raises UsageError for a saved capture."""
         if any(source.saved is not None for source in sources):
             raise UsageError("--plan runs no model on a saved capture", "leave --plan out")
         from attnviz.inputs.encode import encode_batch
 
         texts = [text for source in sources for text in source.read()]
-        loaded = request.load(self.talk)
+        loaded = load.load(self.talk)
         inputs = (
-            encode_batch(loaded, [one], bos=self.bos, truncate=self.truncate) for one in texts
+            encode_batch(loaded, [one], bos=self.run.bos, truncate=self.run.truncate)
+            for one in texts
         )
         self.show(loaded, inputs)
 
-    def probe(self, request: LoadRequest) -> None:
+    def probe(self, load: LoadRequest) -> None:
         """Print the plan of one draw of repeated tokens, and the time that all draws take."""
-        loaded = request.load(self.talk)
+        loaded = load.load(self.talk)
         from attnviz.inputs.repeated import repeated_tokens
         from attnviz.runs.repeated_tokens import SEEDS
 
-        self.show(loaded, [repeated_tokens(loaded, 0, self.bos)] * SEEDS)
+        self.show(loaded, [repeated_tokens(loaded, 0, self.run.bos)] * SEEDS)
 
     def checks(
         self,
-        request: LoadRequest,
+        load: LoadRequest,
         text: str,
         target: str | None,
         source_lang: str | None = None,
@@ -77,11 +75,11 @@ class Planning:
     ) -> None:
         """Print what the checks of a model keep, and the time of their runs."""
         from attnviz.runs.check import beside_eager, read, runs_of
-        from attnviz.runs.plan import human
+        from attnviz.runs.memory import human
 
-        loaded = request.load(self.talk)
+        loaded = load.load(self.talk)
         inputs = read(loaded, text, target, source_lang, target_lang)
-        plan, why = beside_eager(loaded, inputs.tensors, self.memory)
+        plan, why = beside_eager(loaded, inputs.tensors, self.run)
         found = replace(self.forecast(loaded, inputs), plan=plan)
         runs = runs_of(inputs.tensors, sum(len(path.layers) for path in found.paths), not why)
         what = f"no maps ({why})" if why else "whole maps beside those of eager"
@@ -93,7 +91,7 @@ class Planning:
         lengths: list[int] = []
         longest = None
         for one in inputs:
-            require_run(self.foresee, loaded, one, self.selection, self.memory)
+            require_run(self.foresee, loaded, one, self.run)
             lengths.append(len(one.source))
             if longest is None or len(one.source) > len(longest.source):
                 longest = one
@@ -106,7 +104,7 @@ class Planning:
         from attnviz.runs.forecast import forecast
 
         with self.talk.progress("time short runs"):
-            return forecast(loaded, inputs, self.selection, self.memory)
+            return forecast(loaded, inputs, self.run)
 
     def tell(
         self, loaded: LoadedModel, found: Forecast, lengths: Sequence[int], *keeps: str
@@ -148,7 +146,8 @@ class Planning:
 
 def keeping(plan: Plan) -> tuple[str, str]:
     """What is kept, and what would be if it did not fit."""
-    from attnviz.runs.plan import KEEPS, human
+    from attnviz.runs.memory import human
+    from attnviz.runs.plan import KEEPS
 
     keeps = KEEPS[plan.keeps]
     if plan.side and plan.keeps != "whole":
@@ -163,7 +162,7 @@ def keeping(plan: Plan) -> tuple[str, str]:
 
 def beside(found: Forecast) -> tuple[str, ...]:
     """What the model's own maps take, where it makes them whole."""
-    from attnviz.runs.plan import human
+    from attnviz.runs.memory import human
 
     if not found.own_maps:
         return ()

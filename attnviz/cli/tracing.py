@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from attnviz.cli.template import Template
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
+    from attnviz.runs.request import RunRequest
     from attnviz.tracing.hand import Recipe
     from attnviz.views.answer import Answer
     from attnviz.views.steps.hand_trace import HandTrace
@@ -59,15 +60,7 @@ class Tracing:
         family = FAMILIES[recipe.mechanism]
         self.show(hand_trace(given, arrays, recipe, family, self.query, self.key))
 
-    def from_model(
-        self,
-        source: Source,
-        request: LoadRequest,
-        selection: Selection,
-        memory: str | None,
-        bos: bool | None,
-        truncate: bool,
-    ) -> None:
+    def from_model(self, source: Source, load: LoadRequest, request: RunRequest) -> None:
         """Trace one query of one head of a model."""
         from attnviz.cli.source import one_token_each
         from attnviz.inputs.encode import encode_batch
@@ -77,12 +70,12 @@ class Tracing:
         if source.hint:
             self.talk.hint(source.hint)
         [text] = source.read()
-        loaded = request.load(self.talk)
-        inputs = encode_batch(loaded, [text], bos=bos, truncate=truncate)
-        one_token_each(loaded, inputs, selection, memory)
+        loaded = load.load(self.talk)
+        inputs = encode_batch(loaded, [text], bos=request.bos, truncate=request.truncate)
+        one_token_each(loaded, inputs, request)
         with self.talk.progress(f"run {len(inputs.sources[0])} tokens"):
-            capture = run(loaded, inputs, selection, memory)[0]
-            view = self.head_trace(loaded, inputs, capture, selection)
+            capture = run(loaded, inputs, request)[0]
+            view = self.head_trace(loaded, inputs, capture, request.selection)
         self.show(view, Answer(facts_of(capture), None, (view,), capture.notes))
 
     def head_trace(

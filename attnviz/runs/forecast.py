@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.selection import Selection
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.engine import Observation
     from attnviz.observe.sources.map_source import Origin
     from attnviz.runs.plan import Plan
+    from attnviz.runs.request import RunRequest
 
 FIRST = 64  # tokens that the shortest run has at least, where there are as many
 ENOUGH = 0.5  # seconds that the longest must take, where it is not half of all
@@ -75,17 +75,15 @@ class Forecast:
         return float(both @ [tokens, tokens**2])
 
 
-def forecast(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
-) -> Forecast:
+def forecast(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> Forecast:
     """The forecast of a run on one example. The model reads shortened inputs only.
 
     Raises UsageError when the memory is not enough, SelectionError for what does not exist.
     """
     short = shortened(inputs, FIRST)
-    selection = counted(loaded, short, selection)
+    selection = counted(loaded, short, request.selection)
     wants = wanted(inputs, selection)
-    plan = planned(loaded, inputs, selection, memory)
+    plan = planned(loaded, inputs, replace(request, selection=selection))
     seen: list[Observation] = []
 
     def run(tokens: int) -> None:
@@ -101,15 +99,13 @@ def forecast(
     return Forecast(plan, tokens, paths_of(seen[0]), tries, own_maps)
 
 
-def foreseen(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
-) -> Plan:
+def foreseen(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> Plan:
     """The plan that a run obeys. At most a shortened input is read, to count the layers.
 
     Raises UsageError when the memory is not enough, SelectionError for what does not exist.
     """
-    selection = counted(loaded, shortened(inputs, FIRST), selection)
-    return planned(loaded, inputs, selection, memory)
+    selection = counted(loaded, shortened(inputs, FIRST), request.selection)
+    return planned(loaded, inputs, replace(request, selection=selection))
 
 
 def timed(

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from attnviz.errors import UsageError
 from attnviz.models.facts import number, text_config
 from attnviz.observe.retained import POOLED_SIDE, TOP_KEYS
+from attnviz.runs.memory import free_memory, human
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-UNITS = {"": 1, "B": 1} | {  # KB is decimal, KiB, Ki and K are binary
-    prefix + rest: (1000 if rest == "B" else 1024) ** power
-    for power, prefix in enumerate("KMGT", start=1)
-    for rest in ("", "I", "IB", "B")
-}
 TOP_BYTES = 8  # an int32 key and a float32 weight
 HEAD_BYTES = 256  # all that is one number per head, or a few
 
@@ -105,12 +99,12 @@ class Size(NamedTuple):
         return TOP_BYTES * self.heads * self.queries * min(count, self.keys)
 
 
-def make_plan(sizes: Sequence[Size], memory: str | None) -> Plan:
-    """The plan for sites of these sizes, under `--memory`: the first of `KEEPS` that fits.
+def make_plan(sizes: Sequence[Size], memory: int | None) -> Plan:
+    """The plan for sites of these sizes, under this memory: the first of `KEEPS` that fits.
 
     Raises UsageError when not even the scores do, with the windows that were asked for.
     """
-    budget = free_memory() // 4 if memory is None else parse_bytes(memory)
+    budget = free_memory() // 4 if memory is None else memory
     maps, scores = sum(one.map for one in sizes), sum(one.scores for one in sizes)
     whole = scores + maps + sum(one.mask for one in sizes)
     if whole <= budget:
@@ -199,36 +193,3 @@ ENCODER_HEADS = (
 )
 DECODER_LAYERS = ("decoder_layers", "num_decoder_layers", *LAYERS)
 DECODER_HEADS = ("decoder_attention_heads", "num_decoder_attention_heads", *HEADS)
-
-
-def parse_bytes(text: str) -> int:
-    """`4GiB`, `4GB`, `512M`, `1.5g` or a plain number as bytes."""
-    digits = text.strip().rstrip("iIbB" + "kKmMgGtT")
-    unit = text.strip()[len(digits) :].upper()
-    try:
-        size = int(float(digits) * UNITS[unit])
-    except (ValueError, KeyError, OverflowError):
-        size = -1
-    if size < 0:
-        raise UsageError(f"--memory {text} is no size", "write for example 4GiB, 4GB or 512M")
-    return size
-
-
-def human(size: float) -> str:
-    """A number of bytes as people write it."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
-
-
-def free_memory() -> int:
-    """Bytes of main memory that can be used without swapping."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        available = next(line for line in lines if line.startswith("MemAvailable"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration, ValueError):
-        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return pages // 2

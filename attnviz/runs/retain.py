@@ -15,7 +15,8 @@ from attnviz.metrics.targets import Targets
 from attnviz.metrics.value_weighted import ValueWeighted
 from attnviz.observe.checks.self_check import SelfCheck
 from attnviz.observe.retained import PooledMaps, TopKeys, WholeMaps, WindowMaps
-from attnviz.runs.plan import KEEPS, Plan, Size, expected_sites, human, make_plan
+from attnviz.runs.memory import human
+from attnviz.runs.plan import KEEPS, Plan, Size, expected_sites, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from attnviz.models.load import LoadedModel
     from attnviz.observe.blocks import Observer, Site
     from attnviz.observe.engine import Wanted
+    from attnviz.runs.request import RunRequest
 
 
 def wanted(inputs: ModelInputs, selection: Selection) -> Wanted:
@@ -41,22 +43,21 @@ def wanted(inputs: ModelInputs, selection: Selection) -> Wanted:
     return wants
 
 
-def planned(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
-) -> Plan:
+def planned(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> Plan:
     """The plan for what is wanted of this model and input.
 
     Raises UsageError when the memory is not enough, SelectionError for tokens that do not exist.
     """
     queries = max(len(axis) for axis in inputs.sources)
     targets = max(len(axis) for axis in inputs.targets) if inputs.targets else None
+    selection = request.selection
     wants, windows = wanted(inputs, selection), windows_of(inputs, selection)
     sizes = [
         Size(len(wants(one.role, one.layer, one.heads)), one.queries, one.keys,
              *windows.get(one.role, (0, 0)))
         for one in expected_sites(loaded.model.config, queries, targets)
     ]  # fmt: skip
-    return make_plan(sizes * len(inputs.sources), memory)
+    return make_plan(sizes * len(inputs.sources), request.memory)
 
 
 def windows_of(inputs: ModelInputs, selection: Selection) -> dict[str, tuple[int, int]]:

@@ -13,7 +13,9 @@ from attnviz.inputs.text import Text
 from attnviz.observe.checks.self_check import IGNORES_PADDING, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.runs.failures import explained
+from attnviz.runs.memory import bytes_of
 from attnviz.runs.plan import Plan
+from attnviz.runs.request import RunRequest
 from attnviz.runs.retain import Keeper, planned, wanted
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def capture(
     target_lang: str | None = None,
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
-    memory: str | None = None,
+    memory: int | str | None = None,
     untrusted: bool = False,
 ) -> Capture:
     """The attention of one text, or of one example given as tensors.
@@ -49,13 +51,15 @@ def capture(
     they call `nn.MultiheadAttention` or `F.scaled_dot_product_attention`. `pair` is the second
     text of a pair, `target` the decoder's text, `source_lang` and `target_lang` the codes of their
     languages for models that mark them. `layers` and `heads` restrict what is observed:
-    the rest costs nothing. `memory` (such as "4GiB") bounds the maps that are kept; what does not
-    fit is pooled. A capture that fails its self-checks (weights that are not finite, rows that do
-    not sum to 1) is an error, unless `untrusted`: then its `checks` and `notes` say what failed.
+    the rest costs nothing. `memory` (bytes, or such as "4GiB") bounds the maps that are kept; what
+    does not fit is pooled. A capture that fails its self-checks (weights that are not finite, rows
+    that do not sum to 1) is an error, unless `untrusted`: then its `checks` and `notes` say what
+    failed.
 
     Raises InputError, SelectionError, CaptureError or ModelError.
     """
     selection = Selection.parse(layer=_listed(layers), head=_listed(heads))
+    request = RunRequest(selection, bytes_of(memory, "memory"), untrusted=untrusted)
     if isinstance(inputs, str):
         from attnviz.inputs.encode import encode
         from attnviz.models.load import wrap
@@ -69,7 +73,7 @@ def capture(
             source_lang=source_lang,
             target_lang=target_lang,
         )
-        return run(loaded, encoded, selection, memory, untrusted)[0]
+        return run(loaded, encoded, request)[0]
     if any(one is not None for one in (pair, target, source_lang, target_lang)):
         raise InputError(
             "tensors are given whole", "leave pair, target, source_lang and target_lang out"
@@ -88,7 +92,7 @@ def captures(
     tensors: Mapping[str, Any] | tuple[Any, ...] | Tensor,
     *,
     selection: Selection | None = None,
-    memory: str | None = None,
+    memory: int | str | None = None,
     untrusted: bool = False,
 ) -> list[Capture]:
     """The attention of every example of a batch of tensors, padded on either side."""
@@ -97,20 +101,17 @@ def captures(
 
     loaded = wrap(model)
     inputs = from_tensors(loaded.model, tensors, loaded.tokenizer)
-    return run(loaded, inputs, selection or Selection(), memory, untrusted)
+    memory = bytes_of(memory, "memory")
+    return run(loaded, inputs, RunRequest(selection or Selection(), memory, untrusted=untrusted))
 
 
 def run(
-    loaded: LoadedModel,
-    inputs: ModelInputs,
-    selection: Selection | None = None,
-    memory: str | None = None,
-    untrusted: bool = False,
+    loaded: LoadedModel, inputs: ModelInputs, request: RunRequest = RunRequest()
 ) -> list[Capture]:
-    """One capture per example: the model runs once, observed as the selection and plan say."""
+    """One capture per example: the model runs once, observed as the request and plan say."""
     from attnviz.models.predict import predict
 
-    selection = selection or Selection()
+    selection = request.selection
     if inputs.encoder_only and selection.stack in ("decoder", "cross"):
         raise SelectionError(
             f"stack {selection.stack} was not run: the decoder of {loaded.facts.name} has no text",
@@ -118,13 +119,13 @@ def run(
         )
     selection = counted(loaded, inputs, selection)
     wants = wanted(inputs, selection)
-    keeper = Keeper(planned(loaded, inputs, selection, memory), selection)
+    keeper = Keeper(planned(loaded, inputs, replace(request, selection=selection)), selection)
     seen = guarded(loaded, inputs, wants, keeper)
     validate(seen, selection, loaded.facts.name)
     found = stacks_of(seen, inputs, selection, loaded.facts.name)
     checks = verdicts(stack for stacks in found for stack in stacks.values())
     broken = broken_checks(checks)
-    if broken and not untrusted:
+    if broken and not request.untrusted:
         raise CaptureError(
             f"the capture of {loaded.facts.name} cannot be trusted: {broken}",
             "attnviz check compares it with the model's own eager weights, and "

@@ -9,7 +9,7 @@ import pytest
 
 from attnviz.cli.planning import path_line
 from attnviz.runs.forecast import Path as Layers
-from attnviz.runs.plan import human
+from attnviz.runs.memory import human
 
 if TYPE_CHECKING:
     from collections.abc import Callable

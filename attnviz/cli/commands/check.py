@@ -55,24 +55,24 @@ def check(
     follows. Marks with -- what could not be compared, as where --memory does
     not allow whole maps of both. Exit code 1 when a check fails.
     """
-    from attnviz.attention.selection import Selection
     from attnviz.runs.check import check_inputs, read
+    from attnviz.runs.memory import bytes_of
+    from attnviz.runs.request import RunRequest
 
     talk = Talk(quiet)
     request = LoadRequest(
         model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
+    asked = RunRequest(memory=bytes_of(memory, "--memory"))
     if plan:
         form = "json" if json_ else "table"
-        Planning(Selection(), talk, memory, form=form).checks(
-            request, text, target, source_lang, target_lang
-        )
+        Planning(asked, talk, form).checks(request, text, target, source_lang, target_lang)
         return
     loaded = request.load(talk)
     inputs = read(loaded, text, target, source_lang, target_lang)
     notes = (*loaded.notes, *inputs.notes)
     with talk.progress(f"check {loaded.facts.name}"):
-        checks = check_inputs(loaded, inputs, memory)
+        checks = check_inputs(loaded, inputs, asked)
     if json_:
         values = {"model": asdict(loaded.facts), "checks": [asdict(one) for one in checks]}
         sys.stdout.write(json.dumps(values | {"notes": notes}) + "\n")

@@ -138,6 +138,8 @@ def compare(
     from attnviz.attention.selection import Selection
     from attnviz.cli.comparing import Comparing, whole
     from attnviz.render.image.style import ImageStyle
+    from attnviz.runs.memory import bytes_of
+    from attnviz.runs.request import RunRequest
 
     selection = Selection.parse(layer=layer, head=head, stack=stack)
     talk = Talk(quiet)
@@ -179,21 +181,19 @@ def compare(
         observed = replace(selection, layers=(), heads=(), pairs=())
     else:
         observed = selection
+    run = RunRequest(observed, bytes_of(memory, "--memory"), bos, truncate, untrusted=untrusted)
     other = None if with_ is None else second(with_, source)
     if changed != request:  # refused before the first model runs
-        require_runs(source, changed, observed, talk, memory, bos, truncate, whole)
+        require_runs(source, changed, run, talk, whole)
     if plan:
-        planning = Planning(observed, talk, memory, bos, truncate, form, whole)
+        planning = Planning(run, talk, form, whole)
         planning([source] if other is None else [source, other], request)
         if changed != request:
             planning([source], changed)
         return
 
     def runs(source: Source, request: LoadRequest, also: Source | None = None) -> Iterator[Capture]:
-        return captures(
-            source, request, observed, talk, memory, bos, truncate, also,
-            foresee=whole, untrusted=untrusted,
-        )  # fmt: skip
+        return captures(source, request, run, talk, also, whole)
 
     style = ImageStyle(dpi, theme_name=theme)
     comparing = Comparing(

@@ -92,6 +92,8 @@ def export(
     """
     from attnviz.attention.selection import Selection
     from attnviz.render.image.style import ImageStyle
+    from attnviz.runs.memory import bytes_of
+    from attnviz.runs.request import RunRequest
     from attnviz.views.appearance import Appearance
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
@@ -124,13 +126,11 @@ def export(
     request = LoadRequest(
         model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
+    run = RunRequest(selection, bytes_of(memory, "--memory"), bos, truncate, batch_size, untrusted)
     if plan:
-        Planning(selection, talk, memory, bos, truncate)([source], request)
+        Planning(run, talk)([source], request)
         return
-    found = captures(
-        source, request, selection, talk, memory, bos, truncate,
-        batch_size=batch_size, untrusted=untrusted,
-    )  # fmt: skip
+    found = captures(source, request, run, talk)
     for index, capture in enumerate(found, start=1):
         write(capture, template, kind, index, talk)
 

@@ -95,6 +95,8 @@ def heads(
       attnviz heads --probe repeated-tokens -m gpt2
     """
     from attnviz.attention.selection import Selection
+    from attnviz.runs.memory import bytes_of
+    from attnviz.runs.request import RunRequest
     from attnviz.views.heads.score_matrix import EDGE, check_score
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
@@ -117,20 +119,18 @@ def heads(
     request = LoadRequest(
         model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
+    run = RunRequest(selection, bytes_of(memory, "--memory"), bos, truncate, batch_size, untrusted)
     if plan:
-        planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each)
+        planning = Planning(run, talk, form, one_token_each)
         planning([source], request) if probe is None else planning.probe(request)
         return
     ranking = Ranking(selection, sort, kind, top, view, form, width, color, ascii_)
     if probe is None:
-        found = captures(
-            source, request, selection, talk, memory, bos, truncate, None, batch_size,
-            one_token_each, untrusted,
-        )  # fmt: skip
+        found = captures(source, request, run, talk, foresee=one_token_each)
     else:
         from attnviz.runs.repeated_tokens import PREFIX_MATCHING
 
-        found = probed(request, selection, talk, memory, bos)
+        found = probed(request, run, talk)
         ranking = replace(ranking, sort=sort or PREFIX_MATCHING, over=DRAWS)
     ranking(found, template)
 

@@ -89,6 +89,8 @@ def inspect(
       cat notes.txt | attnviz inspect - -m MODEL -o run.safetensors
     """
     from attnviz.attention.selection import Selection
+    from attnviz.runs.memory import bytes_of
+    from attnviz.runs.request import RunRequest
     from attnviz.views.appearance import Appearance
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
@@ -114,13 +116,11 @@ def inspect(
     request = LoadRequest(
         model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
     )
+    run = RunRequest(selection, bytes_of(memory, "--memory"), bos, truncate, batch_size, untrusted)
     if plan:
-        Planning(selection, talk, memory, bos, truncate, form)([source], request)
+        Planning(run, talk, form)([source], request)
         return
-    found = captures(
-        source, request, selection, talk, memory, bos, truncate,
-        batch_size=batch_size, untrusted=untrusted,
-    )  # fmt: skip
+    found = captures(source, request, run, talk)
     for index, capture in enumerate(found, start=1):
         number = index if texts is not None else None
         if template.suffix in TEXTS:

@@ -208,6 +208,8 @@ def trace(
         if value is not None:
             raise UsageError(f"{name} needs --qkv", "a model has a mechanism of its own")
     from attnviz.attention.selection import Selection
+    from attnviz.runs.memory import bytes_of
+    from attnviz.runs.request import RunRequest
 
     selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
     source = Source(text, file, None, pair, target, source_lang, target_lang)
@@ -216,8 +218,9 @@ def trace(
     request = LoadRequest(
         model, device, dtype, revision, trust_remote_code, offline, adapter=adapter
     )
+    run = RunRequest(selection, bytes_of(memory, "--memory"), bos, truncate)
     if plan:  # the second run keeps what the traced head was given
-        planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each, runs=2)
+        planning = Planning(run, talk, form, one_token_each, runs=2)
         planning([source], request)
         return
-    tracing.from_model(source, request, selection, memory, bos, truncate)
+    tracing.from_model(source, request, run)
