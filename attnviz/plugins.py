@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.metadata import entry_points
 
 GROUP = "attnviz.plugins"
 
@@ -14,5 +13,7 @@ def load_plugins() -> None:
 
     Called only when a name or a type is not built in, so that plug-ins cost nothing until then.
     """
+    from importlib.metadata import entry_points
+
     for plugin in entry_points(group=GROUP):
         plugin.load()

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attnviz.cli.output import Talk
+from attnviz.cli.talk import Talk
 from attnviz.errors import InputError, SelectionError, UsageError
 from attnviz.models.find.samples import PREFIX
 

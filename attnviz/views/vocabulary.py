@@ -8,7 +8,7 @@ the module that BUILT_IN names; those of others come from the entry points `attn
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from attnviz.errors import UsageError
 from attnviz.plugins import load_plugins
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Subject = Literal["capture", "ranking", "comparison"]
+F = TypeVar("F", bound="Callable[..., Any]")
 Maker = Any  # a function, by the subject: see above
 
 
@@ -39,8 +40,8 @@ BUILT_IN: dict[Subject, dict[str, BuiltIn]] = {
         "matrix": BuiltIn("build", "matrix a score of all heads"),
     },
     "ranking": {
-        "table": BuiltIn("build", "table lists heads"),
-        "matrix": BuiltIn("build", "matrix shows the score of all, layers × heads"),
+        "table": BuiltIn("heads.head_table", "table lists heads"),
+        "matrix": BuiltIn("heads.head_table", "matrix shows the score of all, layers × heads"),
     },
     "comparison": {
         "table": BuiltIn("compare.within", "table lists groups"),
@@ -50,10 +51,10 @@ BUILT_IN: dict[Subject, dict[str, BuiltIn]] = {
 MAKERS: dict[tuple[Subject, str], Maker] = {}
 
 
-def shows(name: str, of: Subject = "capture") -> Callable[[Maker], Maker]:
+def shows(name: str, of: Subject = "capture") -> Callable[[F], F]:
     """Register the function that makes the view of this name."""
 
-    def register(maker: Maker) -> Maker:
+    def register(maker: F) -> F:
         MAKERS[of, name] = maker
         return maker
 

@@ -44,6 +44,8 @@ TargetLang = Annotated[
     ),
 ]
 
+SINGLE = {"--batch-size": "it is for --texts"}  # options without effect on a single input
+
 
 @dataclass(frozen=True)
 class Reading:

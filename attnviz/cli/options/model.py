@@ -105,7 +105,8 @@ class Loading:
     ) -> RunRequest:
         """What is asked of a run. Raises UsageError for a memory that is no size."""
         from attnviz.attention.selection import Selection
-        from attnviz.runs.request import RunRequest, parse_bytes
+        from attnviz.runs.memory import bytes_of
+        from attnviz.runs.request import RunRequest
 
         asked: dict[str, Any] = {}
         if reading is not None:
@@ -113,7 +114,7 @@ class Loading:
             asked["batch_size"] = reading.at_once
         return RunRequest(
             selection or Selection(),
-            None if self.memory is None else parse_bytes(self.memory),
+            bytes_of(self.memory, "--memory"),
             **asked,
         )
 

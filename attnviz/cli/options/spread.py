@@ -43,7 +43,7 @@ def spread(command: Callable[..., None]) -> Callable[..., None]:
     A group is a dataclass whose fields are annotated as parameters of typer are.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
 
     @wraps(command)
     def called(context: typer.Context, **values: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -32,7 +32,7 @@ TopHeads = Annotated[
 ]
 
 
-def view_option(subject: Subject) -> typer.models.OptionInfo:
+def view_option(subject: Subject) -> Any:
     """The option `--view` of a command, with the views that there are of its subject."""
 
     def checked(name: str) -> str:

@@ -18,6 +18,7 @@ from attnviz.render.data.trace import trace_rows, trace_values
 from attnviz.views.compare.contrast import Contrast
 from attnviz.views.compare.within import DistanceMatrix, HeadGroups, LikeHead, SideBySide
 from attnviz.views.heads.head_table import HeadTable
+from attnviz.views.listing import Listing
 from attnviz.views.steps.hand_trace import HandTrace
 from attnviz.views.steps.head_trace import HeadTrace
 
@@ -53,6 +54,8 @@ def answer_values(answer: Answer) -> dict[str, Any]:
     if isinstance(view, (HandTrace, HeadTrace)):
         own = trace_values(view)
         return out | own | {"notes": [*answer.notes, *own["notes"]]}
+    if isinstance(view, Listing):
+        return out | dict(view.values)
     return out | view_values(answer)
 
 

@@ -22,6 +22,7 @@ from attnviz.views.compare.contrast import Contrast
 from attnviz.views.compare.within import DistanceMatrix, HeadGroups
 from attnviz.views.maps.arcs import Arcs
 from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
+from attnviz.views.maps.legend import FAINT_HINT, faint
 from attnviz.views.steps.hand_trace import HandTrace
 from attnviz.views.steps.head_trace import HeadTrace
 
@@ -85,7 +86,8 @@ def draw(answer: Answer, style: ImageStyle) -> Drawing:
         room = room_of(pen, heading_of(answer, style, maps_in(view))) if sized else None
         body = body_of(view, pen, room)
         page = compose(pen, heading_of(answer, style, body.maps), body)
-        return Drawing(page.figure, pen.warning)
+        dim = FAINT_HINT if faint(maps_in(view)) else ""
+        return Drawing(page.figure, pen.warning or dim)
 
 
 def maps_in(view: Any) -> list[Heatmap]:

@@ -16,12 +16,14 @@ from attnviz.render.terminal.head_screen import head_screen
 from attnviz.render.terminal.head_table import head_table
 from attnviz.render.terminal.head_table import matrix as head_matrix
 from attnviz.render.terminal.head_trace import head_trace
+from attnviz.render.terminal.listing import listing
 from attnviz.render.terminal.query_grid import query_grid
 from attnviz.views.compare.contrast import Contrast
 from attnviz.views.heads.head_grid import HeadGrid
 from attnviz.views.heads.head_table import HeadTable
 from attnviz.views.heads.query_grid import QueryGrid
 from attnviz.views.heads.score_matrix import HeadMatrix
+from attnviz.views.listing import Listing
 from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
 from attnviz.views.steps.hand_trace import HandTrace
 from attnviz.views.steps.head_trace import HeadTrace
@@ -43,6 +45,7 @@ DRAWN: dict[type, Callable[[Any, Canvas], Iterator[Line]]] = {
     QueryGrid: query_grid,
     HeadTrace: head_trace,
     HandTrace: hand_trace,
+    Listing: listing,
 }
 
 
