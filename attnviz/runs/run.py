@@ -7,16 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.capture import Capture
-from attnviz.attention.selection import Range, Selection
+from attnviz.attention.selection import Selection
 from attnviz.errors import CaptureError, InputError, SelectionError
 from attnviz.inputs.text import Text
 from attnviz.observe.checks.self_check import IGNORES_PADDING, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.runs.failures import explained
+from attnviz.runs.layers import in_layers, told_layers, validate
 from attnviz.runs.memory import bytes_of
 from attnviz.runs.plan import Plan
 from attnviz.runs.request import RunRequest
-from attnviz.runs.retain import Keeper, planned, wanted
+from attnviz.runs.retain import Keeper
+from attnviz.runs.scope import planned, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -117,11 +119,7 @@ def run(
             f"stack {selection.stack} was not run: the decoder of {loaded.facts.name} has no text",
             GIVE_TARGET,
         )
-    selection = counted(loaded, inputs, selection)
-    wants = wanted(inputs, selection)
-    keeper = Keeper(planned(loaded, inputs, replace(request, selection=selection)), selection)
-    seen = guarded(loaded, inputs, wants, keeper)
-    validate(seen, selection, loaded.facts.name)
+    seen, keeper = observed(loaded, inputs, request)
     found = stacks_of(seen, inputs, selection, loaded.facts.name)
     checks = verdicts(stack for stacks in found for stack in stacks.values())
     broken = broken_checks(checks)
@@ -174,41 +172,55 @@ def broken_checks(checks: Iterable[Check]) -> str:
     return "; ".join(f"{check.name}: {check.detail}" for check in failed)
 
 
-def counted(loaded: LoadedModel, inputs: ModelInputs, selection: Selection) -> Selection:
-    """The selection with its layers counted from the start.
+def observed(
+    loaded: LoadedModel, inputs: ModelInputs, request: RunRequest
+) -> tuple[Observation, Keeper]:
+    """The observed run, and what chose what was kept of it.
 
-    Layers that count from the end take a run that observes nothing, to see which there are.
-    Raises SelectionError for a layer that the model does not have.
+    Where the config told of other layers than the model has, and some are counted from the end, it
+    runs once more. Raises SelectionError for what does not exist.
     """
-    if not selection.counts_back:
-        return selection
-    tensors = {  # a cache grows with every run
+    asked = request.selection
+    spare = uncached(inputs) if asked.counts_back else inputs
+    first = from_start(loaded, inputs, request)
+    seen, keeper = attempt(loaded, inputs, first)
+    layers = validate(seen, asked, loaded.facts.name)
+    if asked.counts_back and first != (right := in_layers(request, layers)):
+        seen, keeper = attempt(loaded, spare, right)
+    return seen, keeper
+
+
+def attempt(
+    loaded: LoadedModel, inputs: ModelInputs, request: RunRequest
+) -> tuple[Observation, Keeper]:
+    """One run, observed as the request and the plan for it say."""
+    keeper = Keeper(planned(loaded, inputs, request), request.selection)
+    return guarded(loaded, inputs, wanted(inputs, request.selection), keeper), keeper
+
+
+def from_start(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> RunRequest:
+    """The request with layers that count from the end named by their numbers.
+
+    They are those that the config tells of, else those of a run that observes nothing. Raises
+    SelectionError for a layer that the model does not have.
+    """
+    if not request.selection.counts_back:
+        return request
+    layers = told_layers(loaded, inputs, request.selection)
+    if layers is None:
+        keeper = Keeper(Plan(budget=0, maps=0))
+        seen = guarded(loaded, uncached(inputs), lambda *_: (), keeper)
+        layers = validate(seen, request.selection, loaded.facts.name)
+    return in_layers(request, layers)
+
+
+def uncached(inputs: ModelInputs) -> ModelInputs:
+    """The inputs with copies of all that a run may change: a cache grows with every run."""
+    tensors = {
         name: value if hasattr(value, "dtype") else copy.deepcopy(value)
         for name, value in inputs.tensors.items()
     }
-    keeper = Keeper(Plan(budget=0, maps=0))
-    seen = guarded(loaded, replace(inputs, tensors=tensors), lambda *_: (), keeper)
-    numbers = validate(seen, selection, loaded.facts.name)
-    return replace(selection, layers=tuple(Range(number, number) for number in numbers))
-
-
-def validate(seen: Observation, selection: Selection, name: str) -> list[int]:
-    """The layers asked for. Raises SelectionError for a layer, head or stack that is not there."""
-    names = seen.stack_names
-    layers = [layer for layer in seen.layers if layer.parts == 1]
-    if selection.stack is not None:
-        if selection.stack not in names.values():
-            known = ", ".join(dict.fromkeys(names.values()))
-            raise SelectionError(f"stack {selection.stack} does not exist: {name} has {known}")
-        layers = [
-            one for one in layers if names[one.place.role, one.place.pattern] == selection.stack
-        ]
-    available = sorted({layer.place.layer for layer in layers})
-    numbers = selection.layer_numbers(available, name)
-    for number in numbers:
-        heads = max(one.n_heads for one in layers if one.place.layer == number)
-        selection.heads_of(number, heads, name)
-    return numbers
+    return replace(inputs, tensors=tensors)
 
 
 def facts_of(facts: ModelFacts, seen: Observation) -> ModelFacts:
