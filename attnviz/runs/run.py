@@ -4,107 +4,30 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attnviz.attention.capture import Capture
-from attnviz.attention.selection import Selection
-from attnviz.errors import CaptureError, InputError, SelectionError
+from attnviz.errors import CaptureError, SelectionError
 from attnviz.inputs.text import Text
 from attnviz.observe.checks.self_check import IGNORES_PADDING, verdicts
 from attnviz.observe.engine import Observation, observe
 from attnviz.runs.failures import explained
 from attnviz.runs.layers import in_layers, told_layers, validate
-from attnviz.runs.memory import bytes_of
 from attnviz.runs.plan import Plan
 from attnviz.runs.request import RunRequest
 from attnviz.runs.retain import Keeper
 from attnviz.runs.scope import planned, wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from torch import Tensor, nn
+    from collections.abc import Iterable
 
     from attnviz.attention.capture import AttentionStack, Check, ModelFacts
+    from attnviz.attention.selection import Selection
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.load import LoadedModel
     from attnviz.observe.engine import Wanted
 
 GIVE_TARGET = 'the decoder needs a text: --target "…"'
-
-
-def capture(
-    model: LoadedModel | nn.Module,
-    inputs: str | Mapping[str, Any] | tuple[Any, ...] | Tensor,
-    *,
-    pair: str | None = None,
-    target: str | None = None,
-    source_lang: str | None = None,
-    target_lang: str | None = None,
-    layers: Sequence[int] | None = None,
-    heads: Sequence[int] | None = None,
-    memory: int | str | None = None,
-    untrusted: bool = False,
-) -> Capture:
-    """The attention of one text, or of one example given as tensors.
-
-    `model` comes from `attnviz.load`, or is any transformers model or module of PyTorch; then
-    `inputs` is what its forward takes: a mapping, a tuple, or one tensor. Modules are seen where
-    they call `nn.MultiheadAttention` or `F.scaled_dot_product_attention`. `pair` is the second
-    text of a pair, `target` the decoder's text, `source_lang` and `target_lang` the codes of their
-    languages for models that mark them. `layers` and `heads` restrict what is observed:
-    the rest costs nothing. `memory` (bytes, or such as "4GiB") bounds the maps that are kept; what
-    does not fit is pooled. A capture that fails its self-checks (weights that are not finite, rows
-    that do not sum to 1) is an error, unless `untrusted`: then its `checks` and `notes` say what
-    failed.
-
-    Raises InputError, SelectionError, CaptureError or ModelError.
-    """
-    selection = Selection.parse(layer=_listed(layers), head=_listed(heads))
-    request = RunRequest(selection, bytes_of(memory, "memory"), untrusted=untrusted)
-    if isinstance(inputs, str):
-        from attnviz.inputs.encode import encode
-        from attnviz.models.load import wrap
-
-        loaded = wrap(model)
-        encoded = encode(
-            loaded,
-            inputs,
-            pair=pair,
-            target=target,
-            source_lang=source_lang,
-            target_lang=target_lang,
-        )
-        return run(loaded, encoded, request)[0]
-    if any(one is not None for one in (pair, target, source_lang, target_lang)):
-        raise InputError(
-            "tensors are given whole", "leave pair, target, source_lang and target_lang out"
-        )
-    found = captures(model, inputs, selection=selection, memory=memory, untrusted=untrusted)
-    if len(found) > 1:
-        raise InputError(
-            f"the tensors hold {len(found)} examples, a capture holds one",
-            "attnviz.captures gives a list",
-        )
-    return found[0]
-
-
-def captures(
-    model: LoadedModel | nn.Module,
-    tensors: Mapping[str, Any] | tuple[Any, ...] | Tensor,
-    *,
-    selection: Selection | None = None,
-    memory: int | str | None = None,
-    untrusted: bool = False,
-) -> list[Capture]:
-    """The attention of every example of a batch of tensors, padded on either side."""
-    from attnviz.inputs.tensors import from_tensors
-    from attnviz.models.load import wrap
-
-    loaded = wrap(model)
-    inputs = from_tensors(loaded.model, tensors, loaded.tokenizer)
-    memory = bytes_of(memory, "memory")
-    return run(loaded, inputs, RunRequest(selection or Selection(), memory, untrusted=untrusted))
 
 
 def run(
@@ -240,7 +163,3 @@ def guarded(
     """The observed run. Raises ModelError, see `explained`."""
     with explained(loaded, inputs, keeper.plan):
         return observe(loaded.model, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)
-
-
-def _listed(numbers: Sequence[int] | None) -> str | None:
-    return None if numbers is None else ",".join(str(n) for n in numbers)
