@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from attnviz.attention.store.saved import open_capture as open
     from attnviz.errors import AttnvizError
     from attnviz.models.load import load
-    from attnviz.runs.run import capture, captures
+    from attnviz.runs.call import capture, captures
 
 __version__ = "0.1.0"
 
@@ -26,8 +26,8 @@ _HOMES = {
     "Axis": "attnviz.attention.axis",
     "Capture": "attnviz.attention.capture",
     "Selection": "attnviz.attention.selection",
-    "capture": "attnviz.runs.run",
-    "captures": "attnviz.runs.run",
+    "capture": "attnviz.runs.call",
+    "captures": "attnviz.runs.call",
     "load": "attnviz.models.load",
     "open": "attnviz.attention.store.saved",
 }

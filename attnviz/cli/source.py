@@ -192,13 +192,16 @@ def require_runs(
 ) -> None:
     """Raise what `captures` would refuse, from an outline of the model where that does.
 
-    Layers that count from the end take the model itself.
+    Layers that count from the end take the model itself where its config does not tell of them.
     """
-    loaded = load.load(talk, weights=run.selection.counts_back)
+    loaded = load.load(talk, weights=False)
     from attnviz.inputs.encode import encode_batch
+    from attnviz.runs.layers import told_layers
 
     for text in source.read():
         inputs = encode_batch(loaded, [text], bos=run.bos, truncate=run.truncate)
+        if run.selection.counts_back and told_layers(loaded, inputs, run.selection) is None:
+            loaded = load.load(talk)
         require_run(foresee, loaded, inputs, run)
 
 
@@ -219,7 +222,7 @@ def one_token_each(loaded: LoadedModel, inputs: ModelInputs, run: RunRequest) ->
     """The plan of a run. Raises SelectionError where `--query` or `--key` is a repeated word."""
     from attnviz.attention.tokens import require_one
     from attnviz.runs.forecast import foreseen
-    from attnviz.runs.retain import shown_axes
+    from attnviz.runs.scope import shown_axes
 
     for axes in shown_axes(inputs, run.selection)[1]:
         for option, axis in zip(("query", "key"), axes, strict=True):

@@ -17,7 +17,7 @@ from attnviz.observe.engine import observe
 from attnviz.runs.failures import explained
 from attnviz.runs.memory import human
 from attnviz.runs.request import RunRequest
-from attnviz.runs.retain import planned
+from attnviz.runs.scope import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

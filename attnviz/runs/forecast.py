@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from attnviz.runs.retain import Keeper, planned, wanted
-from attnviz.runs.run import counted, guarded, stacks_of, validate
+from attnviz.runs.layers import in_layers, validate
+from attnviz.runs.retain import Keeper
+from attnviz.runs.run import from_start, guarded, stacks_of
+from attnviz.runs.scope import planned, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -80,10 +82,9 @@ def forecast(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> F
 
     Raises UsageError when the memory is not enough, SelectionError for what does not exist.
     """
-    short = shortened(inputs, FIRST)
-    selection = counted(loaded, short, request.selection)
-    wants = wanted(inputs, selection)
-    plan = planned(loaded, inputs, replace(request, selection=selection))
+    first = from_start(loaded, shortened(inputs, FIRST), request)
+    wants = wanted(inputs, first.selection)
+    plan = planned(loaded, inputs, first)
     seen: list[Observation] = []
 
     def run(tokens: int) -> None:
@@ -93,19 +94,21 @@ def forecast(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> F
     tokens = len(inputs.source)
     on_cpu = loaded.facts.device == "cpu"
     tries = timed(run, tokens, time.thread_time if on_cpu else time.perf_counter)
-    validate(seen[0], selection, loaded.facts.name)
-    stacks_of(seen[0], inputs, selection, loaded.facts.name)
+    layers = validate(seen[0], request.selection, loaded.facts.name)
+    if request.selection.counts_back and first != (right := in_layers(request, layers)):
+        return forecast(loaded, inputs, right)
+    stacks_of(seen[0], inputs, request.selection, loaded.facts.name)
     own_maps = made_whole(loaded, inputs, seen[0])
     return Forecast(plan, tokens, paths_of(seen[0]), tries, own_maps)
 
 
 def foreseen(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> Plan:
-    """The plan that a run obeys. At most a shortened input is read, to count the layers.
+    """The plan that a run obeys. At most a shortened input is read, to count the layers where the
+    config does not tell.
 
     Raises UsageError when the memory is not enough, SelectionError for what does not exist.
     """
-    selection = counted(loaded, shortened(inputs, FIRST), request.selection)
-    return planned(loaded, inputs, replace(request, selection=selection))
+    return planned(loaded, inputs, from_start(loaded, shortened(inputs, FIRST), request))
 
 
 def timed(

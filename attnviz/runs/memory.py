@@ -19,11 +19,17 @@ def bytes_of(memory: int | str | None, name: str) -> int | None:
 
     Raises UsageError about the option or parameter `name`.
     """
+    if memory is None:
+        return None
     if isinstance(memory, str):
         return parse_bytes(memory, name)
-    if memory is not None and (isinstance(memory, bool) or memory != int(memory) or memory < 0):
+    try:
+        size = -1 if isinstance(memory, bool) else int(memory)
+    except (TypeError, ValueError, OverflowError):
+        size = -1
+    if size < 0:
         raise no_size(memory, name)
-    return None if memory is None else int(memory)
+    return size
 
 
 def parse_bytes(text: str, name: str = "--memory") -> int:
