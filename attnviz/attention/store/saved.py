@@ -25,6 +25,7 @@ from attnviz.attention.capture import (
     ModelFacts,
     Prediction,
 )
+from attnviz.attention.kept import look_up
 from attnviz.attention.store.fitting import check_arrays
 from attnviz.attention.store.mapped import MappedArrays
 from attnviz.attention.store.rounded import Stored, rounded, rounding_note
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 KEY = "attnviz"
-MAPS = ("weights", "pooled", "pooled_max")
 ALLOWED = "allowed/"
 SCALE = ".scale"
 
@@ -95,11 +95,10 @@ class Description:
 def save(capture: Capture, path: str | Path, dtype: StoreDtype = "float32") -> None:
     """Write the capture; the file appears whole or not at all.
 
-    With `dtype` float16 or uint8 the maps (`weights`, `pooled`, `pooled_max`) are rounded, uint8
-    linearly between 0 and the largest weight of each row; the capture in the file notes the largest
-    error.
-    Maps of a layer with a NaN or negative value stay as they are. What is rounded takes its new
-    size in memory beside the capture. Raises OutputError.
+    With `dtype` float16 or uint8 maps are rounded (the kept arrays that may be, by their entry),
+    uint8 linearly between 0 and the largest weight of each row; the capture in the file notes the
+    largest error. Maps of a layer with a NaN or negative value stay as they are. What is rounded
+    takes its new size in memory beside the capture. Raises OutputError.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
@@ -210,7 +209,7 @@ class _Parts:
     def layer(self, layer: LayerAttention, stack: str) -> dict[str, Any]:
         """Take the arrays and axes of a layer, and give its description."""
         for name, value in layer.kept.items():
-            self.array(f"{stack}/{layer.layer}/{name}", value, name in MAPS)
+            self.array(f"{stack}/{layer.layer}/{name}", value, look_up(name).rounds)
         return {
             "layer": layer.layer,
             "order": layer.order,
@@ -229,7 +228,7 @@ class _Parts:
         """Take one array, rounded where it is a map."""
         found = rounded(value, self.dtype) if is_map else None
         if found is None:
-            plain = self.arrays[name] = np.ascontiguousarray(value)
+            plain = self.arrays[name] = np.asarray(value, order="C")  # of no axes stays so
             self.seals[name] = head_seals(plain) if is_map else [seal(plain)]
             return
         coded, error = found
@@ -288,7 +287,7 @@ def _read_array(
 ) -> np.ndarray:
     """The array as it was saved; maps are proven and decoded where they are indexed."""
     values, expected = arrays[name], seals[name]
-    if name.rpartition("/")[2] not in MAPS:
+    if not look_up(name.rpartition("/")[2]).rounds:
         if expected != (seal(values),):
             raise altered(name)
         return values
