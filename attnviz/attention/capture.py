@@ -239,6 +239,6 @@ class Capture:
         `dtype` float16 or uint8 rounds the maps, and the saved capture notes by how much. Raises
         OutputError.
         """
-        from attnviz.attention.store.saved import save
+        from attnviz.attention.store.writer import save
 
         save(self, path, dtype)

@@ -121,8 +121,8 @@ class KeptArray:
             held = [((..., place), name) for place, name in enumerate(self.holds)]
         return [(index, name) for index, name in held if name in NUMBERED]
 
-    def counts(self, values: np.ndarray) -> np.ndarray:
-        """Bool, of every entry or record of these values: whether it stands for something."""
+    def present(self, values: np.ndarray) -> np.ndarray:
+        """Bool: which entries, or records, of these values stand for something."""
         if isinstance(self.holds, str):
             return np.asarray((values != -1) & ~np.isnan(values))
         if self.holds[-1] in NUMBERED:
@@ -141,8 +141,8 @@ def renumbered(values: np.ndarray, array: KeptArray, new: Mapping[str, np.ndarra
         if held in new:
             old, numbers = values[index], np.append(new[held], -1)
             known = (old >= 0) & (old < len(numbers))
-            found = numbers[np.where(known, old, -1).astype(int)]
-            out[index] = np.where(found >= 0, found, nothing)
+            now = numbers[np.where(known, old, -1).astype(int)]
+            out[index] = np.where(now >= 0, now, nothing)
     return out
 
 

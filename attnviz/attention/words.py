@@ -171,6 +171,6 @@ def strongest(records: np.ndarray, groups: Groups, axis: int) -> np.ndarray:
     strength = np.where(np.isnan(rows[..., -1]), -np.inf, rows[..., -1])
     best = [strength[..., list(group)].argmax(axis=-1) + group[0] for group in groups]
     places = np.stack(best, axis=-1) if best else np.empty((*rows.shape[:-2], 0), int)
-    found = np.take_along_axis(rows, places[..., None], axis=-2)
-    found[np.isnan(found[..., -1])] = np.nan
-    return np.moveaxis(found, -2, axis)
+    picked = np.take_along_axis(rows, places[..., None], axis=-2)
+    picked[np.isnan(picked[..., -1])] = np.nan
+    return np.moveaxis(picked, -2, axis)

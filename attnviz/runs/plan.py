@@ -91,7 +91,8 @@ class Size(NamedTuple):
     @property
     def scores(self) -> int:
         """Bytes of its scores, and of what else is kept beside maps of any kind."""
-        beside = (a for a in table() if a.group not in PARTS and a.name != "weights")
+        arrays = (array for array in table() if array.group not in PARTS)
+        beside = [array for array in arrays if array.name != "weights"]
         return self.nbytes(beside) + HEAD_BYTES * self.heads
 
     @property
@@ -112,7 +113,8 @@ class Size(NamedTuple):
     def nbytes(self, arrays: Iterable[KeptArray], more: Mapping[str, int] | None = None) -> int:
         """Bytes of those of these arrays that grow with the text."""
         sizes = {"head": self.heads, "query": self.queries, "key": self.keys, **(more or {})}
-        return sum(a.nbytes(sizes) for a in arrays if a.grows) if self.heads else 0
+        grown = (array.nbytes(sizes) for array in arrays if array.grows)
+        return sum(grown) if self.heads else 0
 
 
 def make_plan(sizes: Sequence[Size], memory: str | None) -> Plan:

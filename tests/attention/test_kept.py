@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+import attnviz
 from attnviz.attention import kept
 from attnviz.attention.capture import AttentionStack, Capture, LayerAttention
 from attnviz.attention.kept import SCORE, UNKNOWN, KeptArray, look_up, register, renumbered
-from attnviz.attention.store.saved import open_capture
+from attnviz.attention.store.reader import open_capture
 from attnviz.attention.unpadded import unpadded
 from attnviz.attention.words import merge_array, merge_layer
 from attnviz.errors import InputError
@@ -22,6 +23,7 @@ from attnviz.observe.retained import WholeMaps
 from attnviz.render.data.npz import write_npz
 from attnviz.runs.plan import Size
 from tests.captures import FACTS, axis, capture, layer, long_capture
+from tests.models import tiny
 from tests.observe.runs import ids, seen_by
 from tests.zoo.shrink import build
 
@@ -263,6 +265,21 @@ def test_all_arrays_of_captures_are_in_the_table(held: Capture) -> None:
             for name, values in one.kept.items():
                 assert len(look_up(name).shape) == values.ndim, name
                 assert values.dtype.kind in look_up(name).kinds, name
+
+
+@pytest.mark.parametrize("memory", ["1GiB", "48KiB"])
+def test_all_arrays_of_a_run_are_in_the_table(memory: str, tmp_path: Path) -> None:
+    model = attnviz.load(str(tiny.gpt2(tmp_path)))
+    held = attnviz.capture(model, "the cat sat on the mat " * 8, memory=memory)
+    assert ("weights" if memory == "1GiB" else "top_keys") in first_kept(held)
+    for one in held.main_stack.by_layer.values():
+        sizes = {"head": len(one.heads), "query": len(one.queries), "key": len(one.keys)}
+        for name, values in one.kept.items():
+            array = look_up(name)
+            assert array is not UNKNOWN, name
+            assert values.dtype == array.dtype, name
+            sizes |= dict(zip(array.axes, values.shape, strict=False))
+            assert array.nbytes(sizes) == values.nbytes, name
 
 
 def test_the_bytes_of_an_array() -> None:

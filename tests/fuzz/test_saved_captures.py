@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from attnviz.attention.kept import look_up
-from attnviz.attention.store.saved import SCALE
+from attnviz.attention.store.description import SCALE
 from attnviz.attention.store.seal import head_seals, seal
 from tests.attention.store.make_golden import captures
 from tests.captures import description, resealed

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as arrays
 
 from attnviz.attention.capture import AttentionStack, Capture
 from attnviz.attention.kept import look_up
+from attnviz.attention.store.reader import open_capture
 from attnviz.attention.store.rounded import rounded, rounding_note, upward
-from attnviz.attention.store.saved import open_capture
 from attnviz.errors import OutputError
 from tests.captures import capture
 

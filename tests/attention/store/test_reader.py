@@ -15,7 +15,8 @@ from safetensors.numpy import load_file, save_file
 
 from attnviz.attention.capture import AttentionStack
 from attnviz.attention.kept import look_up
-from attnviz.attention.store.saved import FORMAT, open_capture
+from attnviz.attention.store.description import FORMAT
+from attnviz.attention.store.reader import open_capture
 from attnviz.attention.store.seal import head_seals, seal
 from attnviz.errors import CaptureError, InputError
 from attnviz.views.build import build

@@ -55,16 +55,16 @@ def _check_form(what: str, array: KeptArray, values: np.ndarray, sizes: dict[str
 def _check_numbers(what: str, array: KeptArray, values: np.ndarray, layer: LayerAttention) -> None:
     """Raise ValueError where the array names heads, queries, keys or diagonals that are not."""
     queries, keys = len(layer.queries), len(layer.keys)
-    counts = {
+    limits = {
         "head": layer.n_heads,
         "query": queries,
         "key": keys,
         "diagonal": max(queries, keys),
     }
     for index, held in array.numbers():
-        numbers = values[index][array.counts(values)]
+        numbers = values[index][array.present(values)]
         size = np.abs(numbers) if held == "diagonal" else numbers
-        if not ((size >= 0) & (size < counts[held])).all():
+        if not ((size >= 0) & (size < limits[held])).all():
             raise ValueError(f"{what} names a {held} that does not exist")
 
 
