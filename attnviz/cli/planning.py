@@ -171,7 +171,7 @@ def beside(found: Forecast) -> tuple[str, ...]:
 
 def path_line(path: Path) -> str:
     """`layers  self 0-3: 4 heads each, in row blocks of these heads alone`."""
-    from attnviz.attention.capture import ranges
+    from attnviz.attention.ranges import ranges
 
     what = "not observed"
     if path.origin is not None:

@@ -257,7 +257,7 @@ def probed(load: LoadRequest, run: RunRequest, talk: Talk) -> Iterator[Capture]:
 
 def open_saved(path: str, model: str | None) -> Capture:
     """The saved capture at `path`."""
-    from attnviz.attention.store.saved import open_capture
+    from attnviz.attention.store.reader import open_capture
 
     if model is not None:
         raise UsageError("a saved capture needs no model", "leave -m and --adapter out")

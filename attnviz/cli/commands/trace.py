@@ -244,7 +244,7 @@ def refuse_saved(source: Source) -> None:
     """Raise UsageError for a saved capture, which says how to get its text traced."""
     if source.saved is None:
         return
-    from attnviz.attention.store.saved import open_capture
+    from attnviz.attention.store.reader import open_capture
 
     name = open_capture(source.saved).model.name
     raise UsageError(

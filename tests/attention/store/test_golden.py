@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.attention.store.saved import FORMAT
+from attnviz.attention.store.description import FORMAT
 from attnviz.render.terminal.console import make_console
 from attnviz.render.terminal.picture import print_answer
 from attnviz.views.build import build
