@@ -17,7 +17,6 @@ from typer.exceptions import TyperException
 import attnviz
 from attnviz.cli import interrupt
 from attnviz.cli.commands import check, compare, export, heads, inspect, models, trace
-from attnviz.cli.options.panels import NONE
 from attnviz.cli.options.spread import spread
 from attnviz.cli.score_list import listing
 from attnviz.cli.talk import print_error
@@ -79,7 +78,7 @@ def _root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Show the version.", metavar=NONE
+            "--version", callback=_version, is_eager=True, help="Show the version.", metavar=""
         ),
     ] = False,
 ) -> None:

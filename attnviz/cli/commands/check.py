@@ -28,9 +28,7 @@ class Checking:
             show_default=False,
         ),
     ] = None
-    text: Annotated[
-        str, typer.Option(help="The text to run.", rich_help_panel=INPUT, metavar="TEXT")
-    ] = TEXT
+    text: Annotated[str, INPUT.value("TEXT", "The text to run.")] = TEXT
     target: Target = None
     source_lang: SourceLang = None
     target_lang: TargetLang = None

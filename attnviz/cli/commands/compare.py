@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from attnviz.cli.options.input import Reading
 from attnviz.cli.options.model import Running
 from attnviz.cli.options.output import Showing
-from attnviz.cli.options.panels import NONE, VIEW
+from attnviz.cli.options.panels import OTHER, VIEW
 from attnviz.cli.options.picture import PICTURES, Dpi, ThemeName
 from attnviz.cli.options.selection import SelectingHeads
 from attnviz.cli.options.spread import Given
@@ -34,8 +32,6 @@ if TYPE_CHECKING:
     from attnviz.runs.plan import Plan
     from attnviz.runs.request import RunRequest
 
-OTHER = "Compare with"
-
 
 @dataclass(frozen=True)
 class Other:
@@ -43,36 +39,22 @@ class Other:
 
     with_: Annotated[
         str | None,
-        typer.Option(
-            "--with",
-            help="Another text, or a saved capture: which heads moved most.",
-            rich_help_panel=OTHER,
-            metavar="TEXT",
-        ),
+        OTHER.value("TEXT", "Another text, or a saved capture: which heads moved most.", "--with"),
     ] = None
     with_model: Annotated[
         str | None,
-        typer.Option(
-            help="Another model on the same text.", rich_help_panel=OTHER, metavar="MODEL"
-        ),
+        OTHER.value("MODEL", "Another model on the same text."),
     ] = None
     with_adapter: Annotated[
-        str | None,
-        typer.Option(
-            help="The model with another adapter, or none.",
-            rich_help_panel=OTHER,
-            metavar="ADAPTER",
-        ),
+        str | None, OTHER.value("ADAPTER", "The model with another adapter, or none.")
     ] = None
     with_revision: Annotated[
         str | None,
-        typer.Option(help="Another revision of the model.", rich_help_panel=OTHER, metavar="REV"),
+        OTHER.value("REV", "Another revision of the model."),
     ] = None
     with_dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
-        typer.Option(
-            help="The same model in another precision.", rich_help_panel=OTHER, metavar="DTYPE"
-        ),
+        OTHER.value("DTYPE", "The same model in another precision."),
     ] = None
 
     @property
@@ -115,12 +97,7 @@ class Other:
 class Comparing:
     """What is compared, and how that is shown."""
 
-    layers: Annotated[
-        bool,
-        typer.Option(
-            "--layers", help="Compare layer with layer.", rich_help_panel=VIEW, metavar=NONE
-        ),
-    ] = False
+    layers: Annotated[bool, VIEW.flag("--layers", "Compare layer with layer.")] = False
     top: TopHeads = 10
     view: Annotated[str, view_option("comparison")] = "table"
     words: Words = False

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-import typer
-
 from attnviz.cli.exporting import KINDS, NUMBERS, Export, check_looking
 from attnviz.cli.options.input import SINGLE, ReadingMany
 from attnviz.cli.options.model import Running
 from attnviz.cli.options.output import Quiet
-from attnviz.cli.options.panels import NONE, OUTPUT
+from attnviz.cli.options.panels import OUTPUT
 from attnviz.cli.options.picture import PICTURES, Picturing
 from attnviz.cli.options.selection import Selecting
 from attnviz.cli.options.spread import Given
@@ -30,51 +28,39 @@ class Writing:
 
     output: Annotated[
         str,
-        typer.Option(
-            "-o",
-            "--output",
-            help="The file: .png .svg .pdf, .npz .csv .tsv .json .align, .safetensors; - is "
+        OUTPUT.value(
+            "FILE",
+            "The file: .png .svg .pdf, .npz .csv .tsv .json .align, .safetensors; - is "
             "standard output. {layer}, {head}, {stack}, {model} and {index} in its name make "
             "several files.",
-            rich_help_panel=OUTPUT,
-            metavar="FILE",
+            "-o",
+            "--output",
         ),
     ]
     format_: Annotated[
         Literal["png", "svg", "pdf", "npz", "csv", "tsv", "json", "align", "safetensors"] | None,
-        typer.Option(
-            "--format",
-            help="The kind of file, where its name does not say: for -o -.",
-            rich_help_panel=OUTPUT,
-            metavar="FORMAT",
+        OUTPUT.value(
+            "FORMAT", "The kind of file, where its name does not say: for -o -.", "--format"
         ),
     ] = None
     min_weight: Annotated[
         float | None,
-        typer.Option(
+        OUTPUT.value(
+            "WEIGHT",
+            "The least weight that .csv and .tsv list, arcs draw, .align --soft gives.",
             min=0.0,
             max=1.0,
-            help="The least weight that .csv and .tsv list, arcs draw, .align --soft gives.",
-            rich_help_panel=OUTPUT,
-            metavar="WEIGHT",
         ),
     ] = None
     soft: Annotated[
-        bool,
-        typer.Option(
-            "--soft",
-            help="Weights in .align: i-j:weight for every pair.",
-            rich_help_panel=OUTPUT,
-            metavar=NONE,
-        ),
+        bool, OUTPUT.flag("--soft", "Weights in .align: i-j:weight for every pair.")
     ] = False
     store_dtype: Annotated[
         Literal["float32", "float16", "uint8"],
-        typer.Option(
-            help="Precision of the maps in .safetensors: float32, float16 or uint8. The picture "
+        OUTPUT.value(
+            "DTYPE",
+            "Precision of the maps in .safetensors: float32, float16 or uint8. The picture "
             "says what it costs.",
-            rich_help_panel=OUTPUT,
-            metavar="DTYPE",
         ),
     ] = "float32"
     quiet: Quiet = False

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from attnviz.cli.options.input import SINGLE, ReadingMany
 from attnviz.cli.options.model import Running
 from attnviz.cli.options.output import Showing
@@ -33,11 +31,10 @@ class Probing(ReadingMany):
 
     probe: Annotated[
         Literal["repeated-tokens"] | None,
-        typer.Option(
-            help="In place of a text: random tokens, repeated, in 5 draws. Scores prefix_matching "
+        INPUT.value(
+            "NAME",
+            "In place of a text: random tokens, repeated, in 5 draws. Scores prefix_matching "
             "and sorts by it.",
-            rich_help_panel=INPUT,
-            metavar="NAME",
         ),
     ] = None
 
@@ -48,19 +45,11 @@ class Ranking:
 
     sort: Annotated[
         str | None,
-        typer.Option(
-            help="The score to sort by, one of those above. Default: content.",
-            rich_help_panel=VIEW,
-            metavar="SCORE",
-        ),
+        VIEW.value("SCORE", "The score to sort by, one of those above. Default: content."),
     ] = None
     kind: Annotated[
         str | None,
-        typer.Option(
-            help=f"Only heads of this name: {', '.join(CALLED[:-1])} or {CALLED[-1]}.",
-            rich_help_panel=VIEW,
-            metavar="NAME",
-        ),
+        VIEW.value("NAME", f"Only heads of this name: {', '.join(CALLED[:-1])} or {CALLED[-1]}."),
     ] = None
     top: TopHeads = 20
     view: Annotated[str, view_option("ranking")] = "table"

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import typer
-
 from attnviz.cli.exporting import KINDS, Export, check_looking
 from attnviz.cli.options.input import SINGLE, ReadingMany
 from attnviz.cli.options.model import Running
@@ -25,9 +23,7 @@ from attnviz.cli.template import FIELDS
 class InspectLooking(Looking):
     """How a capture is shown, and how many keys its tables list."""
 
-    top: Annotated[
-        int, typer.Option(min=1, help="Keys listed per query.", rich_help_panel=VIEW, metavar="N")
-    ] = 3
+    top: Annotated[int, VIEW.value("N", "Keys listed per query.", min=1)] = 3
 
 
 def inspect(

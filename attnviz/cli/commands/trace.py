@@ -7,12 +7,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
 from attnviz.cli.options.input import Reading
 from attnviz.cli.options.model import Loading
 from attnviz.cli.options.output import Showing
-from attnviz.cli.options.panels import NONE, SELECT, VIEW
+from attnviz.cli.options.panels import HAND, SELECT, VIEW
 from attnviz.cli.options.selection import Layer, Stack
 from attnviz.cli.options.spread import Given
 from attnviz.cli.planning import Planning
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from attnviz.tracing.hand import Recipe
     from attnviz.views.answer import Answer
 
-HAND = "By hand"
 # The options that are about a text in a model, and so not about numbers.
 OF_MODELS = ("text", "-m", "--pair", "--target", "--source-lang", "--target-lang", "--file",
              "--bos", "--truncate", "--layer", "--head", "--stack", "--adapter", "--revision",
@@ -42,67 +39,35 @@ class Numbers:
 
     qkv: Annotated[
         Path | None,
-        typer.Option(
-            "--qkv",
-            help="Numbers in place of a model: query, key, value and W, U, v, as .json, .npz or "
+        HAND.value(
+            "FILE",
+            "Numbers in place of a model: query, key, value and W, U, v, as .json, .npz or "
             ".csv, or sample:qkv/NAME.",
-            rich_help_panel=HAND,
-            metavar="FILE",
+            "--qkv",
         ),
     ] = None
     mechanism: Annotated[
         Literal["dot", "scaled-dot", "general", "additive", "concat"] | None,
-        typer.Option(
-            help="The score: dot, scaled-dot (the default), general, additive or concat.",
-            rich_help_panel=HAND,
-            metavar="NAME",
+        HAND.value(
+            "NAME", "The score: dot, scaled-dot (the default), general, additive or concat."
         ),
     ] = None
-    soft: Annotated[
-        bool,
-        typer.Option(
-            "--soft",
-            help="Weights by softmax, the default.",
-            rich_help_panel=HAND,
-            metavar=NONE,
-        ),
-    ] = False
+    soft: Annotated[bool, HAND.flag("--soft", "Weights by softmax, the default.")] = False
     hard: Annotated[
         bool,
-        typer.Option(
-            "--hard",
-            help="All weight to the key with the largest score.",
-            rich_help_panel=HAND,
-            metavar=NONE,
-        ),
+        HAND.flag("--hard", "All weight to the key with the largest score."),
     ] = False
     local: Annotated[
         float | None,
-        typer.Option(
-            help="Weights around this key: softmax over the keys at most 2 from P, times a "
-            "Gaussian.",
-            rich_help_panel=HAND,
-            metavar="P",
+        HAND.value(
+            "P",
+            "Weights around this key: softmax over the keys at most 2 from P, times a Gaussian.",
         ),
     ] = None
     heads: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Heads that share the dimensions. Default: 1.",
-            rich_help_panel=HAND,
-            metavar="N",
-        ),
+        int | None, HAND.value("N", "Heads that share the dimensions. Default: 1.", min=1)
     ] = None
-    causal: Annotated[
-        bool,
-        typer.Option(
-            "--causal",
-            help="No query attends to a later key.",
-            rich_help_panel=HAND,
-            metavar=NONE,
-        ),
-    ] = False
+    causal: Annotated[bool, HAND.flag("--causal", "No query attends to a later key.")] = False
 
     def recipe(self) -> Recipe:
         """What the options ask to do with the numbers. Raises UsageError."""
@@ -128,39 +93,22 @@ class SelectingOne:
 
     layer: Layer = None
     head: Annotated[
-        str | None,
-        typer.Option(
-            help="The head, as L3H5. Default: the one that inspect shows.",
-            rich_help_panel=SELECT,
-            metavar="HEAD",
-        ),
+        str | None, SELECT.value("HEAD", "The head, as L3H5. Default: the one that inspect shows.")
     ] = None
     stack: Stack = None
     query: Annotated[
         str | None,
-        typer.Option(
-            help="The token that attends: a word, it#2, an index or -1. Default: the one whose "
+        SELECT.value(
+            "TOKEN",
+            "The token that attends: a word, it#2, an index or -1. Default: the one whose "
             "weight to another token that is no sink is the largest.",
-            rich_help_panel=SELECT,
-            metavar="TOKEN",
         ),
     ] = None
     key: Annotated[
-        str | None,
-        typer.Option(
-            help="One token attended to: which dimensions made its score.",
-            rich_help_panel=SELECT,
-            metavar="TOKEN",
-        ),
+        str | None, SELECT.value("TOKEN", "One token attended to: which dimensions made its score.")
     ] = None
     top: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Keys and dimensions listed. Default: 8.",
-            rich_help_panel=VIEW,
-            metavar="N",
-        ),
+        int | None, VIEW.value("N", "Keys and dimensions listed. Default: 8.", min=1)
     ] = None
 
     def selection(self) -> Selection:

@@ -8,41 +8,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attnviz.cli.options.panels import INPUT, NONE
+from attnviz.cli.options.panels import INPUT
 
 if TYPE_CHECKING:
     from attnviz.cli.source import Source
 
 ModelName = Annotated[
     str | None,
-    typer.Option(
+    INPUT.value(
+        "MODEL",
+        "Hub id, local folder or sample:NAME. Default: $ATTNVIZ_MODEL, else the sample.",
         "-m",
         "--model",
-        help="Hub id, local folder or sample:NAME. Default: $ATTNVIZ_MODEL, else the sample.",
-        rich_help_panel=INPUT,
-        metavar="MODEL",
     ),
 ]
-Target = Annotated[
-    str | None,
-    typer.Option(
-        help="What the decoder of an encoder-decoder reads.", rich_help_panel=INPUT, metavar="TEXT"
-    ),
-]
+Target = Annotated[str | None, INPUT.value("TEXT", "What the decoder of an encoder-decoder reads.")]
 SourceLang = Annotated[
     str | None,
-    typer.Option(
-        help="The language of the text, by its code, for models that mark it: NLLB, mBART, M2M100.",
-        rich_help_panel=INPUT,
-        metavar="CODE",
+    INPUT.value(
+        "CODE",
+        "The language of the text, by its code, for models that mark it: NLLB, mBART, M2M100.",
     ),
 ]
-TargetLang = Annotated[
-    str | None,
-    typer.Option(
-        help="The language of --target, by its code.", rich_help_panel=INPUT, metavar="CODE"
-    ),
-]
+TargetLang = Annotated[str | None, INPUT.value("CODE", "The language of --target, by its code.")]
 
 SINGLE = {"--batch-size": "it is for --texts"}  # options without effect on a single input
 
@@ -59,38 +47,21 @@ class Reading:
         ),
     ] = None
     model: ModelName = None
-    pair: Annotated[
-        str | None,
-        typer.Option(help="The second text of a pair.", rich_help_panel=INPUT, metavar="TEXT"),
-    ] = None
+    pair: Annotated[str | None, INPUT.value("TEXT", "The second text of a pair.")] = None
     target: Target = None
     source_lang: SourceLang = None
     target_lang: TargetLang = None
     file: Annotated[
-        Path | None,
-        typer.Option(
-            help="Read one text from a file, or from sample:text/NAME.",
-            rich_help_panel=INPUT,
-            metavar="FILE",
-        ),
+        Path | None, INPUT.value("FILE", "Read one text from a file, or from sample:text/NAME.")
     ] = None
     bos: Annotated[
         bool | None,
-        typer.Option(
-            "--bos/--no-bos",
-            help="Put a beginning-of-sequence token in front, or leave it out.",
-            rich_help_panel=INPUT,
-            metavar=NONE,
+        INPUT.flag(
+            "--bos/--no-bos", "Put a beginning-of-sequence token in front, or leave it out."
         ),
     ] = None
     truncate: Annotated[
-        bool,
-        typer.Option(
-            "--truncate",
-            help="Cut a text that is longer than the model takes.",
-            rich_help_panel=INPUT,
-            metavar=NONE,
-        ),
+        bool, INPUT.flag("--truncate", "Cut a text that is longer than the model takes.")
     ] = False
 
     @property
@@ -119,20 +90,12 @@ class ReadingMany(Reading):
 
     texts: Annotated[
         Path | None,
-        typer.Option(
-            help="Read many texts: .txt (one a line), .jsonl or .csv, or sample:text/NAME.",
-            rich_help_panel=INPUT,
-            metavar="FILE",
+        INPUT.value(
+            "FILE", "Read many texts: .txt (one a line), .jsonl or .csv, or sample:text/NAME."
         ),
     ] = None
     batch_size: Annotated[
-        int,
-        typer.Option(
-            min=1,
-            help="Texts of --texts that are run at once; they share --memory.",
-            rich_help_panel=INPUT,
-            metavar="N",
-        ),
+        int, INPUT.value("N", "Texts of --texts that are run at once; they share --memory.", min=1)
     ] = 1
 
     @property

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
-from attnviz.cli.options.panels import MODEL, NONE
+from attnviz.cli.options.panels import MODEL
 
 if TYPE_CHECKING:
     from attnviz.attention.selection import Selection
@@ -22,68 +20,44 @@ class Loading:
 
     adapter: Annotated[
         str | None,
-        typer.Option(
-            help="Apply this adapter of peft, a folder or Hub id; none leaves out the one that "
+        MODEL.value(
+            "ADAPTER",
+            "Apply this adapter of peft, a folder or Hub id; none leaves out the one that "
             "lies with the model (needs the extra peft).",
-            rich_help_panel=MODEL,
-            metavar="ADAPTER",
         ),
     ] = None
     revision: Annotated[
         str | None,
-        typer.Option(
-            help="Branch, tag or commit of a Hub model.", rich_help_panel=MODEL, metavar="REV"
-        ),
+        MODEL.value("REV", "Branch, tag or commit of a Hub model."),
     ] = None
-    device: Annotated[
-        str,
-        typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL, metavar="NAME"),
-    ] = "auto"
+    device: Annotated[str, MODEL.value("NAME", "auto, cpu, cuda, cuda:1 or mps.")] = "auto"
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"],
-        typer.Option(
-            help="Precision of the weights: float32, bfloat16, float16, or auto for the "
-            "checkpoint's.",
-            rich_help_panel=MODEL,
-            metavar="DTYPE",
+        MODEL.value(
+            "DTYPE",
+            "Precision of the weights: float32, bfloat16, float16, or auto for the checkpoint's.",
         ),
     ] = "auto"
     trust_remote_code: Annotated[
         bool,
-        typer.Option(
-            "--trust-remote-code",
-            help="Run code from the model's repository on this machine.",
-            rich_help_panel=MODEL,
-            metavar=NONE,
-        ),
+        MODEL.flag("--trust-remote-code", "Run code from the model's repository on this machine."),
     ] = False
     offline: Annotated[
         bool,
-        typer.Option(
-            "--offline",
-            help="Use only what is in the local cache.",
-            rich_help_panel=MODEL,
-            metavar=NONE,
-        ),
+        MODEL.flag("--offline", "Use only what is in the local cache."),
     ] = False
     memory: Annotated[
         str | None,
-        typer.Option(
-            help="Memory for what is kept, such as 4GiB or 4G (GB is decimal): whole maps, else "
+        MODEL.value(
+            "SIZE",
+            "Memory for what is kept, such as 4GiB or 4G (GB is decimal): whole maps, else "
             "pooled maps and top keys, else pooled maps, else scores. Default: a quarter of what "
             "is free.",
-            rich_help_panel=MODEL,
-            metavar="SIZE",
         ),
     ] = None
     plan: Annotated[
         bool,
-        typer.Option(
-            "--plan",
-            help="Say what would be kept, what that takes and how long, and stop.",
-            rich_help_panel=MODEL,
-            metavar=NONE,
-        ),
+        MODEL.flag("--plan", "Say what would be kept, what that takes and how long, and stop."),
     ] = False
 
     def load_request(self, name: str | None) -> LoadRequest:
@@ -125,20 +99,15 @@ class Placing(Loading):
 
     device_map: Annotated[
         Literal["auto", "balanced", "sequential"] | None,
-        typer.Option(
-            help="Spread a large model over devices and main memory: auto, balanced or sequential "
+        MODEL.value(
+            "HOW",
+            "Spread a large model over devices and main memory: auto, balanced or sequential "
             "(needs the extra big).",
-            rich_help_panel=MODEL,
-            metavar="HOW",
         ),
     ] = None
     quantize: Annotated[
         Literal["8bit", "4bit"] | None,
-        typer.Option(
-            help="Load the weights in 8bit or 4bit (needs the extra quantize).",
-            rich_help_panel=MODEL,
-            metavar="BITS",
-        ),
+        MODEL.value("BITS", "Load the weights in 8bit or 4bit (needs the extra quantize)."),
     ] = None
 
     def load_request(self, name: str | None) -> LoadRequest:
@@ -153,11 +122,9 @@ class Running(Placing):
 
     untrusted: Annotated[
         bool,
-        typer.Option(
+        MODEL.flag(
             "--untrusted",
-            help="Show a capture that fails its checks too; cells that are no numbers look so.",
-            rich_help_panel=MODEL,
-            metavar=NONE,
+            "Show a capture that fails its checks too; cells that are no numbers look so.",
         ),
     ] = False
 

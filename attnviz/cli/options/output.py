@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
-from attnviz.cli.options.panels import NONE, OUTPUT
+from attnviz.cli.options.panels import OUTPUT
 from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,15 +13,8 @@ if TYPE_CHECKING:
     from attnviz.cli.talk import Talk
     from attnviz.render.image.style import ImageStyle
 
-Json = Annotated[
-    bool, typer.Option("--json", help="Print JSON instead.", rich_help_panel=OUTPUT, metavar=NONE)
-]
-Quiet = Annotated[
-    bool,
-    typer.Option(
-        "-q", "--quiet", help="No progress and no hints.", rich_help_panel=OUTPUT, metavar=NONE
-    ),
-]
+Json = Annotated[bool, OUTPUT.flag("--json", "Print JSON instead.")]
+Quiet = Annotated[bool, OUTPUT.flag("-q", "No progress and no hints.", "--quiet")]
 
 
 @dataclass(frozen=True)
@@ -32,28 +23,13 @@ class Saying:
 
     json_: Json = False
     width: Annotated[
-        int | None,
-        typer.Option(
-            min=20,
-            help="Columns to draw in. Default: the terminal's.",
-            rich_help_panel=OUTPUT,
-            metavar="N",
-        ),
+        int | None, OUTPUT.value("N", "Columns to draw in. Default: the terminal's.", min=20)
     ] = None
     color: Annotated[
         Literal["auto", "always", "never"],
-        typer.Option(
-            help="When to use colour: auto, always or never.",
-            rich_help_panel=OUTPUT,
-            metavar="WHEN",
-        ),
+        OUTPUT.value("WHEN", "When to use colour: auto, always or never."),
     ] = "auto"
-    ascii_: Annotated[
-        bool,
-        typer.Option(
-            "--ascii", help="Draw with ASCII characters only.", rich_help_panel=OUTPUT, metavar=NONE
-        ),
-    ] = False
+    ascii_: Annotated[bool, OUTPUT.flag("--ascii", "Draw with ASCII characters only.")] = False
     quiet: Quiet = False
 
     def talk(self) -> Talk:
@@ -92,23 +68,20 @@ class Showing(Saying):
 
     format_: Annotated[
         Literal["table", "tsv", "csv"],
-        typer.Option(
+        OUTPUT.value(
+            "FORMAT",
+            "table prints the picture; tsv and csv its numbers as rows, quoted by the same rule.",
             "--format",
-            help="table prints the picture; tsv and csv its numbers as rows, quoted by the same "
-            "rule.",
-            rich_help_panel=OUTPUT,
-            metavar="FORMAT",
         ),
     ] = "table"
     output: Annotated[
         str | None,
-        typer.Option(
+        OUTPUT.value(
+            "FILE",
+            "Write to a file instead: .txt .json .csv .tsv, or what export writes. With "
+            ".safetensors keep the capture, to be opened again without the model.",
             "-o",
             "--output",
-            help="Write to a file instead: .txt .json .csv .tsv, or what export writes. With "
-            ".safetensors keep the capture, to be opened again without the model.",
-            rich_help_panel=OUTPUT,
-            metavar="FILE",
         ),
     ] = None
 

@@ -6,22 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
-from attnviz.cli.options.panels import NONE, PICTURE
+from attnviz.cli.options.panels import PICTURE
 from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
     from attnviz.render.image.style import ImageStyle
 
-Dpi = Annotated[
-    int,
-    typer.Option(min=20, max=2400, help="Pixels per inch.", rich_help_panel=PICTURE, metavar="N"),
-]
-ThemeName = Annotated[
-    Literal["light", "dark"],
-    typer.Option("--theme", help="light or dark.", rich_help_panel=PICTURE, metavar="NAME"),
-]
+Dpi = Annotated[int, PICTURE.value("N", "Pixels per inch.", min=20, max=2400)]
+ThemeName = Annotated[Literal["light", "dark"], PICTURE.value("NAME", "light or dark.", "--theme")]
 # The options of a picture, and where they have an effect.
 IMAGE = "it is for pictures: .png .svg .pdf"
 PICTURES = dict.fromkeys(
@@ -36,39 +28,19 @@ class Picturing:
     dpi: Dpi = 200
     size: Annotated[
         str | None,
-        typer.Option(
-            help="Width and height in inches: 7x5. Default: what the content needs.",
-            rich_help_panel=PICTURE,
-            metavar="WxH",
-        ),
+        PICTURE.value("WxH", "Width and height in inches: 7x5. Default: what the content needs."),
     ] = None
     cmap: Annotated[
-        str,
-        typer.Option(
-            help="A colour map of matplotlib: viridis, cividis, Greys, …",
-            rich_help_panel=PICTURE,
-            metavar="NAME",
-        ),
+        str, PICTURE.value("NAME", "A colour map of matplotlib: viridis, cividis, Greys, …")
     ] = "viridis"
     theme: ThemeName = "light"
     font: Annotated[
-        str | None,
-        typer.Option(
-            help="A font for the labels, by name or file.", rich_help_panel=PICTURE, metavar="FONT"
-        ),
+        str | None, PICTURE.value("FONT", "A font for the labels, by name or file.")
     ] = None
     title: Annotated[
-        str | None,
-        typer.Option(
-            help="The title, in place of the model's name; '' for none.",
-            rich_help_panel=PICTURE,
-            metavar="TEXT",
-        ),
+        str | None, PICTURE.value("TEXT", "The title, in place of the model's name; '' for none.")
     ] = None
-    no_labels: Annotated[
-        bool,
-        typer.Option("--no-labels", help="No token labels.", rich_help_panel=PICTURE, metavar=NONE),
-    ] = False
+    no_labels: Annotated[bool, PICTURE.flag("--no-labels", "No token labels.")] = False
 
     def style(self) -> ImageStyle:
         """How the image looks. Raises UsageError for a size that is none."""

@@ -5,21 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from attnviz.cli.options.panels import SELECT
 
 if TYPE_CHECKING:
     from attnviz.attention.selection import Selection
 
-Layer = Annotated[
-    str | None,
-    typer.Option(help="Layers: 3, 0-5, 0-5,11,-1.", rich_help_panel=SELECT, metavar="LAYERS"),
-]
-Stack = Annotated[
-    str | None,
-    typer.Option(help="self, encoder, decoder, cross, …", rich_help_panel=SELECT, metavar="NAME"),
-]
+Layer = Annotated[str | None, SELECT.value("LAYERS", "Layers: 3, 0-5, 0-5,11,-1.")]
+Stack = Annotated[str | None, SELECT.value("NAME", "self, encoder, decoder, cross, …")]
 
 
 @dataclass(frozen=True)
@@ -27,12 +19,7 @@ class SelectingHeads:
     """The heads that are wanted."""
 
     layer: Layer = None
-    head: Annotated[
-        str | None,
-        typer.Option(
-            help="Heads: 5, 0-3, L3H7, L3H7,L5H1.", rich_help_panel=SELECT, metavar="HEADS"
-        ),
-    ] = None
+    head: Annotated[str | None, SELECT.value("HEADS", "Heads: 5, 0-3, L3H7, L3H7,L5H1.")] = None
     stack: Stack = None
 
     def selection(self) -> Selection:
@@ -57,19 +44,10 @@ class Selecting(SelectingHeads):
 
     query: Annotated[
         str | None,
-        typer.Option(
-            help="Tokens that attend: a word, it#2, an index, -1 or 12-80.",
-            rich_help_panel=SELECT,
-            metavar="TOKEN",
-        ),
+        SELECT.value("TOKEN", "Tokens that attend: a word, it#2, an index, -1 or 12-80."),
     ] = None
     key: Annotated[
-        str | None,
-        typer.Option(
-            help="Tokens attended to, written like --query.",
-            rich_help_panel=SELECT,
-            metavar="TOKEN",
-        ),
+        str | None, SELECT.value("TOKEN", "Tokens attended to, written like --query.")
     ] = None
 
     def tokens(self) -> dict[str, str | None]:

@@ -5,31 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
-
-from attnviz.cli.options.panels import NONE, VIEW
+from attnviz.cli.options.panels import VIEW
 from attnviz.views.vocabulary import check_view, meanings
 
 if TYPE_CHECKING:
     from attnviz.views.appearance import Appearance
     from attnviz.views.vocabulary import Subject
 
-Words = Annotated[
-    bool,
-    typer.Option(
-        "--words",
-        help="Merge tokens into words: keys sum, queries mean.",
-        rich_help_panel=VIEW,
-        metavar=NONE,
-    ),
-]
-Score = Annotated[
-    str,
-    typer.Option(help="The score that --view matrix shows.", rich_help_panel=VIEW, metavar="NAME"),
-]
-TopHeads = Annotated[
-    int, typer.Option(min=1, help="Heads listed.", rich_help_panel=VIEW, metavar="N")
-]
+Words = Annotated[bool, VIEW.flag("--words", "Merge tokens into words: keys sum, queries mean.")]
+Score = Annotated[str, VIEW.value("NAME", "The score that --view matrix shows.")]
+TopHeads = Annotated[int, VIEW.value("N", "Heads listed.", min=1)]
 
 
 def view_option(subject: Subject) -> Any:
@@ -39,9 +24,7 @@ def view_option(subject: Subject) -> Any:
         check_view(subject, name)
         return name
 
-    return typer.Option(
-        callback=checked, help=meanings(subject), rich_help_panel=VIEW, metavar="VIEW"
-    )
+    return VIEW.value("VIEW", meanings(subject), callback=checked)
 
 
 @dataclass(frozen=True)
@@ -51,45 +34,26 @@ class Looking:
     view: Annotated[str, view_option("capture")] = "auto"
     score: Score = "content"
     words: Words = False
-    hide_special: Annotated[
-        bool,
-        typer.Option(
-            "--hide-special", help="Leave out special tokens.", rich_help_panel=VIEW, metavar=NONE
-        ),
-    ] = False
+    hide_special: Annotated[bool, VIEW.flag("--hide-special", "Leave out special tokens.")] = False
     renormalize: Annotated[
-        bool,
-        typer.Option(
-            "--renormalize",
-            help="Let what is shown of each row sum to 1.",
-            rich_help_panel=VIEW,
-            metavar=NONE,
-        ),
+        bool, VIEW.flag("--renormalize", "Let what is shown of each row sum to 1.")
     ] = False
     no_sink_split: Annotated[
         bool,
-        typer.Option(
-            "--no-sink-split",
-            help="Draw special tokens and other sinks on the colour scale too.",
-            rich_help_panel=VIEW,
-            metavar=NONE,
+        VIEW.flag(
+            "--no-sink-split", "Draw special tokens and other sinks on the colour scale too."
         ),
     ] = False
     scale: Annotated[
         Literal["linear", "sqrt", "log", "row", "rank"],
-        typer.Option(
-            help="How weights become colours: linear, sqrt, log, row or rank.",
-            rich_help_panel=VIEW,
-            metavar="SCALE",
-        ),
+        VIEW.value("SCALE", "How weights become colours: linear, sqrt, log, row or rank."),
     ] = "linear"
     reduce: Annotated[
         Literal["mass", "mean", "max"],
-        typer.Option(
-            help="What a cell shows where a map is pooled: mass (summed over keys, averaged over "
+        VIEW.value(
+            "HOW",
+            "What a cell shows where a map is pooled: mass (summed over keys, averaged over "
             "queries), mean or max.",
-            rich_help_panel=VIEW,
-            metavar="HOW",
         ),
     ] = "mass"
 
