@@ -1,7 +1,8 @@
 """See what every attention head of a transformers model looks at.
 
-`load` a model, `capture` a text, look at the Capture; `open` reads a saved one. Nothing heavy is
-imported until it is used.
+`load` a model, `capture` a text, look at the Capture; `open` reads a saved one. `heads`, `compare`,
+`trace` and `check` answer what the commands of these names do. Nothing heavy is imported until it
+is used.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from attnviz.answers.check import check
+    from attnviz.answers.compare import compare
+    from attnviz.answers.heads import heads
+    from attnviz.answers.trace import trace
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, Capture
     from attnviz.attention.selection import Selection
@@ -17,10 +22,12 @@ if TYPE_CHECKING:
     from attnviz.errors import AttnvizError
     from attnviz.models.load import load
     from attnviz.runs.call import capture, captures
+    from attnviz.views.answer import Answer
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Answer": "attnviz.views.answer",
     "AttentionStack": "attnviz.attention.capture",
     "AttnvizError": "attnviz.errors",
     "Axis": "attnviz.attention.axis",
@@ -28,11 +35,16 @@ _HOMES = {
     "Selection": "attnviz.attention.selection",
     "capture": "attnviz.runs.call",
     "captures": "attnviz.runs.call",
+    "check": "attnviz.answers.check",
+    "compare": "attnviz.answers.compare",
+    "heads": "attnviz.answers.heads",
     "load": "attnviz.models.load",
     "open": "attnviz.attention.store.reader",
+    "trace": "attnviz.answers.trace",
 }
 
 __all__ = [
+    "Answer",
     "AttentionStack",
     "AttnvizError",
     "Axis",
@@ -40,8 +52,12 @@ __all__ = [
     "Selection",
     "capture",
     "captures",
+    "check",
+    "compare",
+    "heads",
     "load",
     "open",
+    "trace",
 ]
 
 

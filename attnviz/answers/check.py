@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attnviz.inputs.text import EXAMPLE
+from attnviz.models.load import wrap
 from attnviz.runs.check import check_inputs, read
+from attnviz.runs.memory import bytes_of
 from attnviz.runs.request import RunRequest
 from attnviz.views.answer import Answer, Facts
 from attnviz.views.listing import Listing
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from attnviz.attention.capture import Check
     from attnviz.models.loaded import LoadedModel
 
@@ -33,8 +38,25 @@ def check_text(
     return Answer(facts, (Listing(tuple(map(line, checks))),), notes, checks)
 
 
-def line(check: Check) -> str:
+def check(
+    model: LoadedModel | nn.Module,
+    text: str = EXAMPLE,
+    target: str | None = None,
+    *,
+    memory: int | str | None = None,
+    source_lang: str | None = None,
+    target_lang: str | None = None,
+) -> Answer:
+    """Proof that what is shown of a model is right, on a text: `checks` of the answer.
+
+    Raises UsageError when the memory is not enough, ModelError when the model cannot be run.
+    """
+    asked = RunRequest(memory=bytes_of(memory, "memory"))
+    return check_text(wrap(model), text, target, source_lang, target_lang, asked)
+
+
+def line(proof: Check) -> str:
     """One check as a line: what it says, and the figure behind it."""
-    detail = f": {check.detail}" if check.detail else ""
-    mark = {True: "ok", False: "FAIL", None: "--"}[check.ok]
-    return f"  {mark:4}  {check.name}{detail}"
+    detail = f": {proof.detail}" if proof.detail else ""
+    mark = {True: "ok", False: "FAIL", None: "--"}[proof.ok]
+    return f"  {mark:4}  {proof.name}{detail}"

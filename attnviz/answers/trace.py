@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
+from attnviz.attention.selection import Selection
 from attnviz.errors import SelectionError
+from attnviz.inputs.encode import encode
 from attnviz.inputs.qkv import read_qkv
 from attnviz.mechanisms import FAMILIES
+from attnviz.models.load import wrap
+from attnviz.runs.memory import bytes_of
+from attnviz.runs.request import RunRequest
 from attnviz.runs.run import run
 from attnviz.tracing.hand import Recipe, by_hand
 from attnviz.tracing.head import head_steps
@@ -20,10 +25,20 @@ from attnviz.views.steps.head_trace import HeadTrace, Traced, one_key, one_query
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import nn
+
     from attnviz.attention.capture import Capture
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
-    from attnviz.runs.request import RunRequest
+
+
+class Parts(TypedDict, total=False):
+    """What belongs to a text: the second of a pair, the decoder's, and their languages."""
+
+    pair: str | None
+    target: str | None
+    source_lang: str | None
+    target_lang: str | None
 
 
 def trace_inputs(
@@ -87,3 +102,23 @@ def trace_numbers(
 def rotates(loaded: LoadedModel) -> bool:
     """Whether the model has rotary embeddings."""
     return any("rotary" in name.lower() for name, _ in loaded.model.named_modules())
+
+
+def trace(
+    model: LoadedModel | nn.Module,
+    text: str,
+    selection: Selection | None = None,
+    *,
+    top: int | None = None,
+    memory: int | str | None = None,
+    **parts: Unpack[Parts],
+) -> Answer:
+    """How one query of one head of a model comes to its weights and its output.
+
+    The selection names head, query and key, as far as they are not to be chosen; with a key, the
+    answer has the products that made its score. `parts` are `pair`, `target` and languages, as for
+    `capture`. Raises InputError, SelectionError, CaptureError, ModelError.
+    """
+    loaded = wrap(model)
+    asked = RunRequest(selection or Selection(), bytes_of(memory, "memory"))
+    return trace_inputs(loaded, encode(loaded, text, **parts), asked, top)

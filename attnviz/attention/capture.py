@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from matplotlib.figure import Figure
+    from rich.console import Console, ConsoleOptions, RenderResult
+
     from attnviz.attention.axis import Axis
     from attnviz.attention.store.rounded import StoreDtype
+    from attnviz.render.image.style import ImageStyle
+    from attnviz.views.appearance import Reduce, Scale
 
 STACK_ORDER = ("cross", "self", "decoder", "encoder")
 
@@ -173,6 +178,25 @@ class Prediction:
     note: str = ""
 
 
+class Asked(TypedDict, total=False):
+    """What a picture of a capture may be asked for: what `Selection.of` and Appearance take."""
+
+    layers: object
+    heads: object
+    stack: str
+    query: str | int
+    key: str | int
+    scale: Scale
+    reduce: Reduce
+    words: bool
+    hide_special: bool
+    renormalize: bool
+    sink_split: bool
+    top: int
+    score: str
+    least: float
+
+
 @dataclass(frozen=True)
 class Check:
     """One check of a capture: its name, whether it held, and the figure behind it.
@@ -232,6 +256,55 @@ class Capture:
                 f"stack {name} does not exist: {self.model.name} has {', '.join(self.stacks)}"
             )
         return self.stacks[name]
+
+    def show(
+        self,
+        view: str = "auto",
+        *,
+        width: int | None = None,
+        color: Literal["auto", "always", "never"] = "auto",
+        **asked: Unpack[Asked],
+    ) -> None:
+        """Print a picture of it, as `attnviz inspect` does.
+
+        `view` is a name of `--view`; `layers`, `heads`, `stack`, `query` and `key` select, `scale`,
+        `words` and the rest of Appearance say how it looks. Raises SelectionError, UsageError.
+        """
+        from attnviz.answers.display import answer_of
+
+        answer_of(self, view, asked).show(width, color)
+
+    def figure(
+        self, view: str = "auto", style: ImageStyle | None = None, **asked: Unpack[Asked]
+    ) -> Figure:
+        """A figure of matplotlib of it, as `attnviz export` draws; `asked` as for `show`.
+
+        Raises SelectionError, UsageError.
+        """
+        from attnviz.answers.display import figure_of
+
+        return figure_of(self, view, asked).figure(style)
+
+    def frame(self, **asked: Unpack[Asked]) -> dict[str, np.ndarray]:
+        """The weights as columns of equal length, a row per cell that the mask allows.
+
+        The columns are stack, layer, head, query, query_label, key, key_label and weight:
+        `pandas.DataFrame(capture.frame())` is a tidy table. `asked` as for `show`. Raises
+        SelectionError, CaptureError where the maps were not kept whole.
+        """
+        from attnviz.answers.display import frame
+
+        return frame(self, asked)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from attnviz.answers.display import answer_of
+
+        yield answer_of(self)
+
+    def _repr_html_(self) -> str:
+        from attnviz.answers.display import answer_of
+
+        return answer_of(self)._repr_html_()
 
     def save(self, path: str | Path, dtype: StoreDtype = "float32") -> None:
         """Write everything to a safetensors file that `attnviz.open` reads without a model.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import operator
 import re
 import reprlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.ranges import ranges
 from attnviz.attention.tokens import PART, is_range, resolve_tokens
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PAIR = re.compile(r"L(\d{1,18})H(\d{1,18})", re.IGNORECASE)
 LAYER_FORMS = "write a layer, a range or a list: 3, 0-5, 0-5,11,-1"
-NUMBER_FORMS = "give 3, [0, -1] or range(6); heads also as pairs [(3, 7), (5, 1)] for L3H7,L5H1"
+NUMBER_FORMS = "give 3, [0, -1] or range(6); heads also as L3H7 or pairs [(3, 7), (5, 1)]"
 HEAD_FORMS = "write a head, a range, a list, or layer and head: 5, 0-3, 5,7, L3H7, L3H7,L5H1"
 
 
@@ -73,16 +73,40 @@ class Selection:
         return cls(layers, heads, pairs, stack, query, key)
 
     @classmethod
-    def of(cls, layers: object = None, heads: object = None) -> Selection:
-        """The selection of these numbers, or of heads given as pairs (layer, head); None means all.
+    def of(
+        cls,
+        layers: object = None,
+        heads: object = None,
+        stack: str | None = None,
+        query: str | int | None = None,
+        key: str | int | None = None,
+    ) -> Selection:
+        """The selection of plain values; None means all.
 
-        Numbers stand alone or in any sequence or array of integers; negative ones count from the
-        end. Raises SelectionError, about the parameter, for anything else and for none at all.
+        `layers` and `heads` are numbers, alone or in any sequence or array of integers; negative
+        ones count from the end. `heads` may also be pairs (layer, head), or labels such as "L3H5".
+        `stack`, `query` and `key` are what the options of the same names take. Raises
+        SelectionError, about the parameter, for anything else and for none at all.
         """
-        named = listed(heads, "heads")
+        tokens = cls.parse(
+            stack=stack,
+            query=None if query is None else str(query),
+            key=None if key is None else str(key),
+        )
+        return replace(tokens, **cls.numbered(layers, heads))
+
+    @classmethod
+    def numbered(cls, layers: object, heads: object) -> dict[str, Any]:
+        """The layers, heads and pairs of plain values, by the names of the fields."""
+        label = isinstance(heads, str) and PAIR.fullmatch(heads)
+        given = [heads] if label else listed(heads, "heads")
+        named = [labelled(value) for value in given]
         pairs = [value for value in named if isinstance(value, (tuple, list)) and len(value) == 2]
         if not pairs:
-            return cls(numbers(listed(layers, "layers"), "layers"), numbers(named, "heads"))
+            return {
+                "layers": numbers(listed(layers, "layers"), "layers"),
+                "heads": numbers(named, "heads"),
+            }
         if layers is not None:
             raise SelectionError("heads as pairs name their layers", "leave layers out")
         if len(pairs) < len(named):
@@ -94,7 +118,7 @@ class Selection:
                     f"heads ({layer}, {head}) does not exist: in pairs both count from 0",
                     NUMBER_FORMS,
                 )
-        return cls(pairs=found)
+        return {"pairs": found}
 
     @property
     def is_empty(self) -> bool:
@@ -181,6 +205,12 @@ def numbers(values: Sequence[object], name: str) -> tuple[Range, ...]:
     """The values of the parameter `name` as ranges of one number each."""
     integers = [whole(value, name) for value in values]
     return tuple(Range(number, number) for number in integers)
+
+
+def labelled(value: object) -> object:
+    """(layer, head) of a label such as L3H5; another value as it is."""
+    match = PAIR.fullmatch(value) if isinstance(value, str) else None
+    return (int(match[1]), int(match[2])) if match else value
 
 
 def listed(given: object, name: str) -> list[object]:

@@ -9,6 +9,9 @@ PAIRED = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 LONE = re.compile("[\ud800-\udfff]")
 
 
+EXAMPLE = "The cat sat on the mat because it was tired."  # where nobody chose a text
+
+
 @dataclass(frozen=True)
 class Text:
     """A text, its pair and its target, where they were given; `where` is file and line.

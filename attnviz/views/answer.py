@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from matplotlib.figure import Figure
+    from rich.console import Console, ConsoleOptions, RenderResult
+
     from attnviz.attention.capture import AttentionStack, Capture, Check, ModelFacts, Prediction
+    from attnviz.render.image.style import ImageStyle
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,36 @@ class Answer:
     def failed(self) -> tuple[Check, ...]:
         """The checks that did not hold."""
         return tuple(check for check in self.checks if check.ok is False)
+
+    def show(
+        self, width: int | None = None, color: Literal["auto", "always", "never"] = "auto"
+    ) -> None:
+        """Print the answer, as the commands do."""
+        from attnviz.render import showing
+
+        showing.show(self, width, color)
+
+    def figure(self, style: ImageStyle | None = None) -> Figure:
+        """A figure of matplotlib of the one view. Raises UsageError for a view without a figure."""
+        from attnviz.render import showing
+
+        return showing.figure(self, style)
+
+    def values(self) -> dict[str, Any]:
+        """The answer as plain values, as `--json` prints it."""
+        from attnviz.render import showing
+
+        return showing.values(self)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from attnviz.render import showing
+
+        yield showing.picture(self)
+
+    def _repr_html_(self) -> str:
+        from attnviz.render import showing
+
+        return showing.html(self)
 
 
 def answer_about(capture: Capture, *parts: Any) -> Answer:

@@ -13,8 +13,7 @@ from attnviz.cli.options.output import Saying
 from attnviz.cli.options.panels import INPUT
 from attnviz.cli.planning import Planning
 from attnviz.errors import CaptureError
-
-TEXT = "The cat sat on the mat because it was tired."
+from attnviz.inputs.text import EXAMPLE
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Checking:
             show_default=False,
         ),
     ] = None
-    text: Annotated[str, INPUT.value("TEXT", "The text to run.")] = TEXT
+    text: Annotated[str, INPUT.value("TEXT", "The text to run.")] = EXAMPLE
     target: Target = None
     source_lang: SourceLang = None
     target_lang: TargetLang = None

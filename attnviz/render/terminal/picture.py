@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any
 
 from rich.measure import Measurement
@@ -9,6 +10,7 @@ from rich.segment import Segment
 
 from attnviz.render.terminal.answer import answer_lines, body
 from attnviz.render.terminal.canvas import Canvas
+from attnviz.render.terminal.console import make_console
 from attnviz.views.answer import Answer
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from attnviz.render.terminal.canvas import Line
+
+PRE = """<pre style="font-family: Menlo, Consolas, 'DejaVu Sans Mono', monospace; line-height: 1.2;
+overflow-x: auto; color: {foreground}; background-color: {background}">{code}</pre>"""
 
 
 class Picture:
@@ -44,3 +49,11 @@ class Picture:
 def print_answer(answer: Answer, console: Console) -> None:
     """Print the answer."""
     console.print(Picture(answer), crop=False, no_wrap=True)
+
+
+def to_html(answer: Answer, width: int) -> str:
+    """The picture as HTML of its own: preformatted text whose colours stand in the elements."""
+    console = make_console(width, "always", file=io.StringIO(), environ={"COLORTERM": "truecolor"})
+    console.record = True
+    print_answer(answer, console)
+    return console.export_html(inline_styles=True, code_format=PRE)
