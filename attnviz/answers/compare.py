@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from attnviz.attention.selection import Selection
 from attnviz.views.answer import Answer, answer_about
 from attnviz.views.appearance import Appearance
+from attnviz.views.compare.comparison import layer_matrix, like_head, require_whole, side_by_side
 from attnviz.views.compare.contrast import contrast
-from attnviz.views.compare.within import layer_matrix, like_head, require_whole, side_by_side
 from attnviz.views.request import request
 from attnviz.views.vocabulary import maker_of
 

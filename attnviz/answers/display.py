@@ -11,7 +11,7 @@ from attnviz.attention.selection import Selection
 from attnviz.errors import CaptureError
 from attnviz.views.appearance import Appearance
 from attnviz.views.build import build, figure
-from attnviz.views.maps.head_screen import head_maps
+from attnviz.views.maps.head_maps import head_maps
 from attnviz.views.maps.heatmap import State
 from attnviz.views.request import request
 

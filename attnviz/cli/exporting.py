@@ -113,7 +113,7 @@ class Export:
     ) -> None:
         """One row per weight of every wanted head, a head at a time."""
         from attnviz.render.data.tidy_rows import WEIGHTS, map_rows, write_rows
-        from attnviz.views.maps.head_screen import head_maps
+        from attnviz.views.maps.head_maps import head_maps
         from attnviz.views.request import request
 
         asked = request(capture, selection, self.appearance)

@@ -15,7 +15,8 @@ from attnviz.views.heads.head_grid import HeadGrid, head_grid
 from attnviz.views.heads.query_grid import QueryGrid, query_grid
 from attnviz.views.heads.score_matrix import HeadMatrix, head_matrix
 from attnviz.views.maps.arcs import Arcs, arcs
-from attnviz.views.maps.head_screen import HeadMaps, HeadScreen, Parts, head_maps, head_screen
+from attnviz.views.maps.head_maps import HeadMaps, head_maps
+from attnviz.views.maps.head_screen import HeadScreen, Parts, head_screen
 from attnviz.views.maps.heatmap import has_map
 from attnviz.views.request import Request, request
 from attnviz.views.vocabulary import maker_of, shows

@@ -44,8 +44,8 @@ BUILT_IN: dict[Subject, dict[str, BuiltIn]] = {
         "matrix": BuiltIn("heads.head_table", "matrix shows the score of all, layers × heads"),
     },
     "comparison": {
-        "table": BuiltIn("compare.within", "table lists groups"),
-        "matrix": BuiltIn("compare.within", "matrix shows the distance of every two heads"),
+        "table": BuiltIn("compare.comparison", "table lists groups"),
+        "matrix": BuiltIn("compare.comparison", "matrix shows the distance of every two heads"),
     },
 }
 MAKERS: dict[tuple[Subject, str], Maker] = {}

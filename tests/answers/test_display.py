@@ -57,7 +57,7 @@ def test_a_console_and_a_notebook_show_it() -> None:
     Console(file=out, width=100, color_system=None, _environ={}).print(held)
     assert "cross" in out.getvalue()
     html = held._repr_html_()
-    assert html.startswith("<pre") and html.endswith("</pre>\n") or html.endswith("</pre>")
+    assert (html.startswith("<pre") and html.endswith("</pre>\n")) or html.endswith("</pre>")
     text = re.sub("<[^>]+>", "", html)
     assert "What each head does" in text
     assert "<script" not in capture(["<script>", "b"])._repr_html_()

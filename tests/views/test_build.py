@@ -9,7 +9,8 @@ from attnviz.views.appearance import Appearance
 from attnviz.views.build import build
 from attnviz.views.heads.head_grid import HeadGrid
 from attnviz.views.heads.query_grid import QueryGrid
-from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
+from attnviz.views.maps.head_maps import HeadMaps
+from attnviz.views.maps.head_screen import HeadScreen
 from tests.captures import FACTS, axis, capture, layer, translation
 
 

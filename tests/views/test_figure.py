@@ -11,7 +11,8 @@ from attnviz.views.appearance import Appearance
 from attnviz.views.build import figure
 from attnviz.views.heads.score_matrix import HeadMatrix
 from attnviz.views.maps.arcs import Arcs
-from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
+from attnviz.views.maps.head_maps import HeadMaps
+from attnviz.views.maps.head_screen import HeadScreen
 from tests.captures import capture, translation
 
 

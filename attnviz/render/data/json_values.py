@@ -11,42 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.views.heads.names import names_of
 from attnviz.views.heads.patterns import heads_of
-from attnviz.views.heads.query_grid import QueryGrid
-from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
 from attnviz.views.maps.heatmap import State
 
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, LayerAttention, Prediction
-    from attnviz.views.answer import Answer
-    from attnviz.views.heads.head_table import HeadTable
     from attnviz.views.heads.patterns import Head
     from attnviz.views.maps.alignment import AlignmentTable
     from attnviz.views.maps.heatmap import Heatmap
 
 SCHEMA = 1
 STATES = {state: state.name.lower() for state in State}
-
-
-def view_values(view: Answer) -> dict[str, Any]:
-    """The heads that the views show."""
-    screens = [part for part in view.parts if isinstance(part, HeadScreen)]
-    maps = [part for part in view.parts if isinstance(part, HeadMaps)]
-    heads = [
-        shown_head(one.stack, one.head, one.heatmap, one.table) | structure_values(one)
-        for one in screens
-    ]
-    heads += [shown_head(one.stack, head, found, None) for one in maps for head, found in one.maps]
-    out: dict[str, Any] = {
-        "chosen": chosen(screens[0]) if screens else None,
-        "heads": heads,
-    }
-    grids = [part for part in view.parts if isinstance(part, QueryGrid)]
-    if grids:
-        out["query"] = query_values(grids[0])
-    return out
 
 
 def prediction_values(one: Prediction) -> dict[str, Any]:
@@ -108,27 +84,6 @@ def axis_values(axis: Axis) -> dict[str, Any]:
     if axis.grid:
         out["grid"] = list(axis.grid)
     return out
-
-
-def chosen(screen: HeadScreen) -> dict[str, Any]:
-    """The head shown first, and why."""
-    return {
-        "stack": screen.stack,
-        "layer": screen.head.layer,
-        "head": screen.head.head,
-        "reason": screen.reason,
-    } | structure_values(screen)
-
-
-def structure_values(screen: HeadScreen) -> dict[str, Any]:
-    """The heaviest keys and diagonals of a long map, with their shares."""
-    one = screen.structure
-    if one is None:
-        return {}
-    return {
-        "heavy_keys": [{"key": key, "share": share} for key, share in one.heavy],
-        "slashes": [{"offset": offset, "share": share} for offset, share in one.slashes],
-    }
 
 
 def shown_head(
@@ -198,52 +153,6 @@ def table_values(table: AlignmentTable) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def query_values(grid: QueryGrid) -> dict[str, Any]:
-    """What every head does with one query."""
-    return {
-        "stack": grid.stack,
-        "query": list(grid.positions),
-        "label": [grid.queries.labels[i] for i in grid.positions],
-        "key": list(grid.key_positions) or None,
-        "notes": list(grid.notes),
-        "heads": [
-            {
-                "layer": layer,
-                "head": head,
-                "key": cell.key if cell.key >= 0 else None,
-                "label": grid.keys.labels[cell.key] if cell.key >= 0 else None,
-                "weight": number(cell.weight),
-                "special": cell.special,
-            }
-            for layer, head, cell in grid.cells
-        ],
-    }
-
-
-def ranking_values(table: HeadTable) -> list[dict[str, Any]]:
-    """The heads in their order; `names` says what each does and by which score.
-
-    Beside means stand `spread` and `counts`: over how many texts each is.
-    """
-    return [
-        {
-            "stack": one.stack,
-            "layer": one.head.layer,
-            "head": one.head.head,
-            "names": [
-                {"name": name, "score": score, "value": number(value)}
-                for name, score, value in names_of(one.head)
-            ],
-            "pattern": one.head.pattern.name,
-            "strength": number(one.head.pattern.strength),
-            "scores": {name: number(value) for name, value in one.head.scores.items()},
-        }
-        | ({"spread": {name: number(s) for name, s in one.spread.items()}} if one.spread else {})
-        | ({"counts": dict(one.counts)} if one.counts else {})
-        for one in table.rows
-    ]
 
 
 def number(value: float | np.floating[Any]) -> float | None:

@@ -5,76 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import math
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from attnviz.views.heads.head_grid import HeadGrid
-from attnviz.views.heads.names import names_of
-from attnviz.views.heads.query_grid import QueryGrid
-from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
 from attnviz.views.maps.heatmap import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from _typeshed import SupportsWrite
 
-    from attnviz.views.answer import Answer
-    from attnviz.views.heads.head_table import HeadTable
+    from attnviz.render.data.registry import Row
     from attnviz.views.heads.patterns import Head
-    from attnviz.views.maps.alignment import AlignmentTable
     from attnviz.views.maps.heatmap import Heatmap
 
-Row = list[Any]
 QUOTED_ENDS = "\r\n"
 WEIGHTS = ["stack", "layer", "head", "query", "query_label", "key", "key_label", "weight"]
 HEADS = ["stack", "layer", "head", "pattern", "strength"]
-QUERIES = [
-    "stack",
-    "layer",
-    "head",
-    "query",
-    "query_label",
-    "key",
-    "key_label",
-    "weight",
-    "special",
-]
-
-
-def table_rows(view: Answer) -> Iterator[Row]:
-    """The rows of a view, the first one naming the columns.
-
-    Maps and tables give one row per weight that is known; grids one per head. A picture that has
-    both gives the weights of its map.
-    """
-    parts = view.parts
-    shown = [part for part in parts if isinstance(part, (HeadScreen, HeadMaps, QueryGrid))]
-    if shown:
-        yield QUERIES if isinstance(shown[0], QueryGrid) else WEIGHTS
-        for part in shown:
-            yield from part_rows(part)
-        return
-    grids = [part for part in parts if isinstance(part, HeadGrid)]
-    names = list(dict.fromkeys(name for grid in grids for one in grid.heads for name in one.scores))
-    yield [*HEADS, *names]
-    for grid in grids:
-        yield from grid_rows(grid, names)
-
-
-def part_rows(part: Any) -> Iterator[Row]:
-    """The rows of a head's screen, of several maps, or of a query's grid."""
-    if isinstance(part, HeadScreen):
-        if part.heatmap is not None:
-            yield from map_rows(part.stack, part.head, part.heatmap)
-        elif part.table is not None:
-            yield from alignment_rows(part.stack, part.head, part.table)
-    elif isinstance(part, HeadMaps):
-        for head, one in part.maps:
-            yield from map_rows(part.stack, head, one)
-    elif isinstance(part, QueryGrid):
-        yield from query_rows(part)
 
 
 def map_rows(stack: str, head: Head, one: Heatmap, least: float | None = None) -> Iterator[Row]:
@@ -86,49 +34,6 @@ def map_rows(stack: str, head: Head, one: Heatmap, least: float | None = None) -
     columns = [(span(at), one.keys.labels[at[0]]) for at in one.columns]
     for i, j in np.argwhere(wanted).tolist():
         yield [stack, head.layer, head.head, *rows[i], *columns[j], figure(one.values[i, j])]
-
-
-def alignment_rows(stack: str, head: Head, table: AlignmentTable) -> Iterator[Row]:
-    """One row per key that the table lists."""
-    for i, query in enumerate(table.rows):
-        for key, weight in table.top(i):
-            yield [stack, head.layer, head.head, query, table.queries.labels[query],
-                   key, table.keys.labels[key], figure(weight)]  # fmt: skip
-
-
-def query_rows(grid: QueryGrid) -> Iterator[Row]:
-    """One row per head."""
-    first, last = grid.positions[0], grid.positions[-1]
-    label = "".join(grid.queries.labels[i] for i in grid.positions)
-    asked = grid.key_positions
-    for layer, head, cell in grid.cells:
-        key: int | str = cell.key if cell.key >= 0 else ""
-        text = grid.keys.labels[cell.key] if cell.key >= 0 else ""
-        if asked:
-            key, text = span((asked[0], asked[-1] + 1)), "".join(grid.keys.labels[i] for i in asked)
-        yield [grid.stack, layer, head, span((first, last + 1)), label, key, text,
-               figure(cell.weight), int(cell.special)]  # fmt: skip
-
-
-def grid_rows(grid: HeadGrid, names: Sequence[str]) -> Iterator[Row]:
-    """One row per head with all its scores."""
-    for one in grid.heads:
-        scores = [figure(one.score(name)) for name in names]
-        pattern = one.pattern
-        yield [grid.stack, one.layer, one.head, pattern.name, figure(pattern.strength), *scores]
-
-
-def ranking_rows(table: HeadTable) -> Iterator[Row]:
-    """One row per head with its scores and, over several texts, their deviations."""
-    spread = [f"{name}_std" for name in table.scores] if table.texts > 1 else []
-    yield [*HEADS, "names", *table.scores, *spread]
-    for one in table.rows:
-        head = one.head
-        means = [figure(head.score(name)) for name in table.scores]
-        stds = [figure(one.spread.get(name, math.nan)) for name in table.scores if spread]
-        pattern = [head.pattern.name, figure(head.pattern.strength)]
-        names = " ".join(name.name for name in names_of(head))
-        yield [one.stack, head.layer, head.head, *pattern, names, *means, *stds]
 
 
 def span(positions: tuple[int, int]) -> int | str:

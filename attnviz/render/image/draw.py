@@ -18,10 +18,11 @@ from attnviz.render.image.matrix import MatrixBody
 from attnviz.render.image.page import compose, room_of
 from attnviz.render.image.pen import Pen
 from attnviz.render.image.points import PointsBody
+from attnviz.views.compare.comparison import DistanceMatrix, HeadGroups
 from attnviz.views.compare.contrast import Contrast
-from attnviz.views.compare.within import DistanceMatrix, HeadGroups
 from attnviz.views.maps.arcs import Arcs
-from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
+from attnviz.views.maps.head_maps import HeadMaps
+from attnviz.views.maps.head_screen import HeadScreen
 from attnviz.views.maps.legend import FAINT_HINT, faint
 from attnviz.views.steps.hand_trace import HandTrace
 from attnviz.views.steps.head_trace import HeadTrace

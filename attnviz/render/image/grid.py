@@ -19,7 +19,7 @@ from attnviz.views.maps.pool import pooled
 if TYPE_CHECKING:
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.maps.head_screen import HeadMaps
+    from attnviz.views.maps.head_maps import HeadMaps
     from attnviz.views.maps.heatmap import Heatmap
 
 WIDE = 10.0  # inches of a whole grid

@@ -10,11 +10,12 @@ from attnviz.attention.capture import ModelFacts
 from attnviz.render.image.page import Heading
 from attnviz.render.image.pen import LONGEST
 from attnviz.render.text.safe import display, fit
+from attnviz.views.compare.comparison import DistanceMatrix, HeadGroups
 from attnviz.views.compare.contrast import Contrast
-from attnviz.views.compare.within import DistanceMatrix, HeadGroups
 from attnviz.views.heads.score_matrix import HeadMatrix
 from attnviz.views.maps.arcs import Arcs
-from attnviz.views.maps.head_screen import HeadMaps, HeadScreen, notes_of
+from attnviz.views.maps.head_maps import HeadMaps, notes_of
+from attnviz.views.maps.head_screen import HeadScreen
 from attnviz.views.maps.heatmap import State
 from attnviz.views.maps.legend import off_scale, pooled_words
 from attnviz.views.maps.scales import description

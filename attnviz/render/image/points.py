@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.compare.within import HeadGroups
+    from attnviz.views.compare.comparison import HeadGroups
     from attnviz.views.maps.heatmap import Heatmap
 
 WIDE, LEAST, EDGE = 6.5, 1.5, 0.25  # inches: of the plane, the least height, around the points

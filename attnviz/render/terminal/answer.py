@@ -3,50 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from attnviz.render.terminal.canvas import TIE, Canvas, Line, counted
-from attnviz.render.terminal.comparison import comparison, contrast
-from attnviz.render.terminal.hand_trace import hand_trace
-from attnviz.render.terminal.head_grid import head_grid
-from attnviz.render.terminal.head_maps import head_maps
-from attnviz.render.terminal.head_screen import head_screen
-from attnviz.render.terminal.head_table import head_table
-from attnviz.render.terminal.head_table import matrix as head_matrix
-from attnviz.render.terminal.head_trace import head_trace
-from attnviz.render.terminal.listing import listing
-from attnviz.render.terminal.query_grid import query_grid
-from attnviz.views.compare.contrast import Contrast
-from attnviz.views.heads.head_grid import HeadGrid
-from attnviz.views.heads.head_table import HeadTable
-from attnviz.views.heads.query_grid import QueryGrid
-from attnviz.views.heads.score_matrix import HeadMatrix
-from attnviz.views.listing import Listing
-from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
-from attnviz.views.steps.hand_trace import HandTrace
-from attnviz.views.steps.head_trace import HeadTrace
+from attnviz.render.terminal.canvas import TIE, Canvas, Line, plural
+from attnviz.render.terminal.registry import TERMINAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from attnviz.attention.capture import Prediction
     from attnviz.views.answer import Answer, Facts
 
 MOST_PLACES, MOST_ANSWERS = 6, 5
-DRAWN: dict[type, Callable[[Any, Canvas], Iterator[Line]]] = {
-    HeadGrid: head_grid,
-    HeadScreen: head_screen,
-    HeadMaps: head_maps,
-    HeadTable: head_table,
-    HeadMatrix: head_matrix,
-    Contrast: contrast,
-    QueryGrid: query_grid,
-    HeadTrace: head_trace,
-    HandTrace: hand_trace,
-    Listing: listing,
-}
 
 
 def answer_lines(answer: Answer, canvas: Canvas) -> Iterator[Line]:
@@ -58,22 +28,17 @@ def answer_lines(answer: Answer, canvas: Canvas) -> Iterator[Line]:
     for number, part in enumerate(answer.parts):
         if number or answer.facts is not None:
             yield Line()
-        yield from body(part, canvas)
+        yield from TERMINAL.of(part)(part, canvas)
     if answer.notes:
         yield Line()
     for note in answer.notes:
         yield from canvas.prose([("note  ", "dim"), (canvas.token(note), "dim")], indent=6)
 
 
-def body(part: Any, canvas: Canvas) -> Iterator[Line]:
-    """The lines of one part."""
-    return DRAWN.get(type(part), comparison)(part, canvas)
-
-
 def facts(answer: Answer, one: Facts, canvas: Canvas) -> list[Line]:
     """The model, its size, how it ran, the input's length, what was kept and whether checked."""
     model = one.model
-    size = f"{counted(model.layers, 'layer')} × {counted(model.heads, 'head')}"
+    size = f"{plural(model.layers, 'layer')} × {plural(model.heads, 'head')}"
     architecture = "" if model.architecture == model.name else model.architecture
     given = (model.dtype, model.device, one.plan if one.texts == 1 else "")
     dtype, device, plan = (canvas.token(word) for word in given)

@@ -183,6 +183,6 @@ def painted(background: RGB | None, foreground: RGB | None = None, bold: bool = 
     )
 
 
-def counted(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
     """`1 head`, `12 heads`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Heads compared: groups, neighbours, chosen heads side by side, matrices, two captures."""
+"""Heads compared: groups, neighbours, chosen heads side by side, matrices."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from attnviz.render.terminal.canvas import Canvas, Line, counted
+from attnviz.render.terminal.canvas import Canvas, Line
 from attnviz.render.terminal.head_grid import STYLES
 from attnviz.render.terminal.head_maps import head_maps
 from attnviz.render.terminal.head_screen import fitted_map
 from attnviz.render.terminal.head_table import short
-from attnviz.views.compare.within import DistanceMatrix, HeadGroups, LikeHead, SideBySide
+from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.compare.comparison import DistanceMatrix, HeadGroups, LikeHead, SideBySide
 from attnviz.views.maps.scales import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from attnviz.views.compare.comparison import HeadGroup, HeadPair
     from attnviz.views.compare.contrast import Contrast
-    from attnviz.views.compare.within import HeadGroup, HeadPair
     from attnviz.views.heads.patterns import Head
 
 Compared = HeadGroups | LikeHead | SideBySide | DistanceMatrix
@@ -28,21 +29,21 @@ MOST_NAMES = 40  # heads that are named of one group
 LISTED = 10  # pairs of chosen heads that are listed
 
 
-def comparison(view: Compared, canvas: Canvas) -> Iterator[Line]:
-    """The lines of a comparison within one capture."""
-    if isinstance(view, HeadGroups):
-        yield from groups(view, canvas)
-    elif isinstance(view, LikeHead):
-        yield from neighbours(view, canvas)
-    elif isinstance(view, SideBySide):
-        yield from head_maps(view.maps, canvas)
-        yield Line()
-        yield from pair_lines(view.pairs[:LISTED], len(view.pairs), view.queries, canvas)
-    else:
-        between = "heads, in the order of their groups" if view.what == "heads" else "layers"
-        yield from canvas.prose(heading(f"Distances between {between}", view, canvas))
-        yield from fitted_map(view.shown, None, canvas)
-        yield from shared(view, canvas)
+@TERMINAL.draws(SideBySide)
+def side_by_side(view: SideBySide, canvas: Canvas) -> Iterator[Line]:
+    """The maps of chosen heads, and how far every two are apart."""
+    yield from head_maps(view.maps, canvas)
+    yield Line()
+    yield from pair_lines(view.pairs[:LISTED], len(view.pairs), view.queries, canvas)
+
+
+@TERMINAL.draws(DistanceMatrix)
+def distances(view: DistanceMatrix, canvas: Canvas) -> Iterator[Line]:
+    """The distances of every two heads, or layers, as a map."""
+    between = "heads, in the order of their groups" if view.what == "heads" else "layers"
+    yield from canvas.prose(heading(f"Distances between {between}", view, canvas))
+    yield from fitted_map(view.shown, None, canvas)
+    yield from shared(view, canvas)
 
 
 def heading(title: str, view: Compared | Contrast, canvas: Canvas) -> list[tuple[str, str]]:
@@ -53,6 +54,7 @@ def heading(title: str, view: Compared | Contrast, canvas: Canvas) -> list[tuple
     return [(canvas.text(f"{title}{where}"), "bold"), (how, "dim")]
 
 
+@TERMINAL.draws(HeadGroups)
 def groups(view: HeadGroups, canvas: Canvas) -> Iterator[Line]:
     """A line per group, the heads like no other, and the nearest pairs."""
     yield from canvas.prose(heading("Heads that attend alike", view, canvas))
@@ -134,6 +136,7 @@ def named(heads: Sequence[Head], most: int) -> str:
     )  # fmt: skip
 
 
+@TERMINAL.draws(LikeHead)
 def neighbours(view: LikeHead, canvas: Canvas) -> Iterator[Line]:
     """The heads most like one."""
     yield from canvas.prose(heading(f"Heads most like {view.head.label}", view, canvas))
@@ -175,43 +178,3 @@ def where(most: Sequence[tuple[int, str, float]], canvas: Canvas) -> str:
 def small(distance: float) -> str:
     """A distance with two digits that count: `.16`, `.0012`, `3e-07`."""
     return number(distance).removeprefix("0") or "0"
-
-
-def contrast(view: Contrast, canvas: Canvas) -> Iterator[Line]:
-    """The heads that moved most between two captures, and the difference of the first of them."""
-    names = [canvas.token(name, 40) for name in view.names]
-    yield from canvas.prose(heading("Heads that moved most", view, canvas))
-    yield from canvas.prose([("from  ", "dim"), (names[0], ""), ("  to  ", "dim"), (names[1], "")])
-    yield from canvas.prose([(words, "dim") for words in matching(view)])
-    for one in view.rows:
-        start = Line(f"  {one.one.label}".ljust(10), "bold").add(
-            f"{small(one.distance).rjust(6)}  "
-        )
-        start.join(does(one.one, canvas))
-        if one.other.pattern.name != one.one.pattern.name:
-            start.add(canvas.text(" → "), "dim").join(does(one.other, canvas))
-        start.pad(18 + 2 * NAME)
-        yield from canvas.prose([(where(one.most, canvas), "dim")], 6, start)
-    if view.left_out:
-        total = len(view.rows) + view.left_out
-        yield Line(canvas.text(f"… {view.left_out:,} more: --top {total}"), "dim")
-    yield Line()
-    what = f"   {names[1]} less {names[0]}"
-    yield from canvas.prose([(view.shown.label, "bold"), (what, "dim")])
-    yield from fitted_map(view.difference, None, canvas)
-
-
-def matching(view: Contrast) -> Iterator[str]:
-    """What of both captures corresponds."""
-    unit = "words" if view.words else "tokens"
-    if any(view.unmatched):
-        first, second = view.unmatched
-        yield (
-            f"compared: the {unit} that both have in the same order; {first} of the first and "
-            f"{second} of the second have no counterpart, and count together as one key. "
-        )
-    elif view.words:
-        yield "compared: words, because the models cut them into different tokens. "
-    if view.missing:
-        exist = "exists" if view.missing == 1 else "exist"
-        yield f"{counted(view.missing, 'head')} {exist} in one of them only. "

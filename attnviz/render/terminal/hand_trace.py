@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.render.terminal.canvas import Canvas, Line
+from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.steps.hand_trace import HandTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attnviz.views.steps.hand_trace import HandTrace, Products, Step
+    from attnviz.views.steps.hand_trace import Products, Step
 
 ROWS, HEADS, TERMS = 8, 4, 8  # tables are cut behind so many rows, heads and products
 BAR, INDENT, GAP = 8, 2, 2
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
+@TERMINAL.draws(HandTrace)
 def hand_trace(view: HandTrace, canvas: Canvas) -> Iterator[Line]:
     """The formula, the given numbers, every step as a table, and the notes."""
     title = [(canvas.token(view.title), "bold"), (f"   {canvas.text(view.formula)}", "dim")]

@@ -11,11 +11,12 @@ from rich.style import Style
 from attnviz.render.terminal.canvas import Canvas, Line
 from attnviz.render.terminal.cells import half_block
 from attnviz.render.terminal.ramps import RGB, mixed
+from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.heads.head_grid import HeadGrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from attnviz.views.heads.head_grid import HeadGrid
     from attnviz.views.heads.names import Category
     from attnviz.views.heads.patterns import Head, Pattern
 
@@ -53,6 +54,7 @@ class Rung(NamedTuple):
     text: Callable[[Pattern, Canvas], str]
 
 
+@TERMINAL.draws(HeadGrid)
 def head_grid(grid: HeadGrid, canvas: Canvas) -> Iterator[Line]:
     """The lines of the grid: heading, cells, summary."""
     left = max((len(f"L{layer}") for layer, _ in grid.rows), default=2) + 2

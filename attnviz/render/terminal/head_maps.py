@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from attnviz.render.terminal.canvas import Canvas, Line, counted
+from attnviz.render.terminal.canvas import Canvas, Line, plural
 from attnviz.render.terminal.cells import CellPainter, CellShape, Part, half_block
 from attnviz.render.terminal.head_grid import STYLES, name
 from attnviz.render.terminal.map_lines import index_width, legend, mark_width, row_label
+from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.maps.head_maps import HeadMaps
 from attnviz.views.maps.pool import pooled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from attnviz.views.heads.patterns import Head
-    from attnviz.views.maps.head_screen import HeadMaps
     from attnviz.views.maps.heatmap import Heatmap
 
 Panel = tuple["Head", "Heatmap"]
@@ -36,6 +37,7 @@ class PanelShape:
     label: int
 
 
+@TERMINAL.draws(HeadMaps)
 def head_maps(view: HeadMaps, canvas: Canvas) -> Iterator[Line]:
     """The lines of all panels, and one legend."""
     where = f" · {view.stack}" if view.several else ""
@@ -44,7 +46,7 @@ def head_maps(view: HeadMaps, canvas: Canvas) -> Iterator[Line]:
         return
     scale = {"row": ", each row on its own scale", "rank": ", each ranked by itself"}
     how = scale.get(view.maps[0][1].scale, " on one scale")
-    yield Line(canvas.text(f"{counted(count, 'head')}{how}{where}"), "bold")
+    yield Line(canvas.text(f"{plural(count, 'head')}{how}{where}"), "bold")
     shape = panel_shape(view, canvas)
     panels = on_one_scale([(head, small(one, shape)) for head, one in view.maps])
     for start in range(0, count, shape.across):

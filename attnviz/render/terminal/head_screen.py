@@ -18,6 +18,7 @@ from attnviz.render.terminal.map_lines import (
     row_label,
     span_text,
 )
+from attnviz.render.terminal.registry import TERMINAL
 from attnviz.render.terminal.table_lines import (
     GAP,
     TableShape,
@@ -25,7 +26,7 @@ from attnviz.render.terminal.table_lines import (
     shapes,
     table_row,
 )
-from attnviz.views.maps.head_screen import ALL
+from attnviz.views.maps.head_screen import ALL, HeadScreen
 from attnviz.views.maps.heatmap import take
 from attnviz.views.maps.pool import pooled
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from attnviz.views.maps.alignment import AlignmentTable
-    from attnviz.views.maps.head_screen import HeadScreen, Rows
+    from attnviz.views.maps.head_screen import Rows
     from attnviz.views.maps.heatmap import Heatmap
     from attnviz.views.maps.structure import Structure
 
@@ -61,6 +62,7 @@ class Layout:
     beside: bool
 
 
+@TERMINAL.draws(HeadScreen)
 def head_screen(screen: HeadScreen, canvas: Canvas) -> Iterator[Line]:
     """The lines of one head's screen."""
     yield from title(screen, canvas)

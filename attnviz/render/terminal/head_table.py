@@ -6,19 +6,17 @@ import math
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
-from rich.style import Style
 
-from attnviz.render.terminal.canvas import Canvas, Line, painted
-from attnviz.render.terminal.cells import DARK, LIGHT
+from attnviz.render.terminal.canvas import Canvas, Line
 from attnviz.render.terminal.head_grid import STYLES
-from attnviz.render.terminal.ramps import colour, luminance
+from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.heads.head_table import HeadTable
 from attnviz.views.heads.names import BY_NAME, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attnviz.views.heads.head_table import HeadTable, RankedHead
-    from attnviz.views.heads.score_matrix import HeadMatrix
+    from attnviz.views.heads.head_table import RankedHead
 
 # The columns after the one that is sorted by, as far as they fit.
 USUAL = ("content", "previous", "next", "self", "first", "special", "punctuation", "sink",
@@ -28,6 +26,7 @@ SHORT = {"normalized_entropy": "entropy (0-1)", "punctuation": "punct"}
 GAP, NAME, WORD, FIGURE = 2, 14, 9, 4
 
 
+@TERMINAL.draws(HeadTable)
 def head_table(table: HeadTable, canvas: Canvas) -> Iterator[Line]:
     """The lines of the table: heading, columns, a line per head, what is left out."""
     labels = [label(one, table.several) for one in table.rows]
@@ -132,37 +131,3 @@ def short(number: float) -> str:
     """Two digits behind the point, no zero before it."""
     text = f"{number:.2f}"
     return text.removeprefix("0") if number < 1 else text
-
-
-def matrix(view: HeadMatrix, canvas: Canvas) -> Iterator[Line]:
-    """Layers × heads of one score, with figures on the colours of the scale."""
-    where = f" · {view.stack}" if view.several else ""
-    yield from canvas.prose([(f"{view.score.replace('_', ' ')} of every head{where}", "bold")])
-    known = [number for row in view.values.tolist() for number in row if not math.isnan(number)]
-    top = max(known, default=0.0)
-    left = max((len(f"L{layer}") for layer in view.layers), default=2) + GAP
-    cell = max(4, *(len(f"H{head}") for head in view.heads)) + 1
-    band = max(1, (canvas.width - left + 1) // cell)
-    for start in range(0, len(view.heads), band):
-        line = Line().pad(left)
-        for head in view.heads[start : start + band]:
-            line.add(f"H{head}".rjust(cell - 1) + " ", "dim")
-        yield line
-        for layer, row in zip(view.layers, view.values.tolist(), strict=True):
-            line = Line(f"L{layer}", "dim").pad(left)
-            for number in row[start : start + band]:
-                line.add(*figure(number, top, cell - 1, canvas)).add(" ")
-            yield line
-    yield from canvas.prose([(f"the largest is {short(top)}", "dim")])
-
-
-def figure(number: float, top: float, width: int, canvas: Canvas) -> tuple[str, Style | str]:
-    """A number of the matrix and its colours; bold where there is no colour and it is large."""
-    if math.isnan(number):
-        return "-".rjust(width), "dim"
-    place = min(1.0, max(0.0, number / (top or 1)))
-    text = short(number).rjust(width)
-    if not canvas.coloured:
-        return text, Style(bold=True) if place >= 0.5 else ""
-    fill = colour(place)
-    return text, painted(fill, DARK if luminance(fill) > 0.45 else LIGHT)

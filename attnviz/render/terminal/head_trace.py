@@ -9,17 +9,19 @@ from rich.cells import cell_len
 
 from attnviz.render.terminal.canvas import Canvas, Line
 from attnviz.render.terminal.hand_trace import bar, plain, product_lines
+from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.steps.head_trace import HeadTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attnviz.views.steps.head_trace import HeadTrace
 
 TITLES = {"scaled": "scaled", "capped": "capped", "biased": "+ bias", "exp": "exp"}
 COLUMN, WEIGHT, ADDS = 9, 7, 8  # cells of a number, of a weight, of what a key adds
 LABEL, BAR = 14, (4, 40)  # the widest label; the bar that exp makes room for, the widest
 
 
+@TERMINAL.draws(HeadTrace)
 def head_trace(view: HeadTrace, canvas: Canvas) -> Iterator[Line]:
     """The head and its query, every step with formula and shape, the keys, and the agreement."""
     yield from title(view, canvas)

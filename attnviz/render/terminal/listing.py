@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attnviz.render.terminal.canvas import Line
+from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.listing import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attnviz.render.terminal.canvas import Canvas
-    from attnviz.views.listing import Listing
 
 
+@TERMINAL.draws(Listing)
 def listing(view: Listing, canvas: Canvas) -> Iterator[Line]:
     """The lines, made safe and not cut: the terminal breaks those that are too long."""
     for text in view.lines:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from attnviz.render.terminal.canvas import Canvas, Depth, Line, painted
 from attnviz.render.terminal.cells import MARKS, CellShape, centred, ramp_of
 from attnviz.render.terminal.ramps import SIGNS, colour
-from attnviz.views.maps.head_screen import notes_of
+from attnviz.views.maps.head_maps import notes_of
 from attnviz.views.maps.heatmap import Heatmap, State
 from attnviz.views.maps.legend import SPECIAL, off_scale, pooled_words
 from attnviz.views.maps.scales import description, number

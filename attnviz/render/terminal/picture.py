@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from rich.measure import Measurement
 from rich.segment import Segment
 
-from attnviz.render.terminal.answer import answer_lines, body
+from attnviz.render.terminal.answer import answer_lines
 from attnviz.render.terminal.canvas import Canvas
 from attnviz.render.terminal.console import make_console
+from attnviz.render.terminal.registry import TERMINAL
 from attnviz.views.answer import Answer
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Picture:
         """The lines on this canvas."""
         if isinstance(self.view, Answer):
             return answer_lines(self.view, canvas)
-        return body(self.view, canvas)
+        return TERMINAL.of(self.view)(self.view, canvas)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         canvas = Canvas.of(console, options.max_width)

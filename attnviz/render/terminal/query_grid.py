@@ -12,16 +12,19 @@ from attnviz.attention.words import joined_label
 from attnviz.render.terminal.canvas import Canvas, Line, painted
 from attnviz.render.terminal.cells import DARK, LIGHT, percent
 from attnviz.render.terminal.ramps import colour, glyph, luminance
+from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.heads.query_grid import QueryGrid
 from attnviz.views.maps.scales import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from attnviz.views.heads.query_grid import QueryCell, QueryGrid
+    from attnviz.views.heads.query_grid import QueryCell
 
 WIDEST, LEAST_NAMED = 12, 9
 
 
+@TERMINAL.draws(QueryGrid)
 def query_grid(grid: QueryGrid, canvas: Canvas) -> Iterator[Line]:
     """The lines of the grid: heading, cells, best heads, legend."""
     yield from canvas.prose(heading(grid, canvas))

@@ -12,7 +12,7 @@ import numpy as np
 from attnviz.analysis.distances import pair_distances
 from attnviz.errors import SelectionError
 from attnviz.views.appearance import Appearance
-from attnviz.views.compare.within import differing, material
+from attnviz.views.compare.comparison import differing, material
 from attnviz.views.maps.heatmap import State, heatmap, largest, take
 from attnviz.views.request import request
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
-    from attnviz.views.compare.within import Material
+    from attnviz.views.compare.comparison import Material
     from attnviz.views.heads.patterns import Head
     from attnviz.views.maps.heatmap import Heatmap
 

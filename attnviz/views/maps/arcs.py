@@ -9,7 +9,7 @@ import numpy as np
 
 from attnviz.errors import SelectionError
 from attnviz.views.heads.patterns import Head, heads_of
-from attnviz.views.maps.head_screen import notes_of, prepared
+from attnviz.views.maps.head_maps import notes_of, prepared
 from attnviz.views.maps.heatmap import State, heatmap
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from attnviz.render.text.safe import display
 from attnviz.views.answer import Answer, Facts, answer_about
 from attnviz.views.appearance import Appearance
 from attnviz.views.build import figure
-from attnviz.views.compare.within import head_groups
+from attnviz.views.compare.comparison import head_groups
 from attnviz.views.heads.score_matrix import HeadMatrix
 from attnviz.views.maps.heatmap import State, heatmap
 from attnviz.views.maps.pool import pooled

@@ -21,7 +21,7 @@ from attnviz.render.terminal.picture import print_answer
 from attnviz.render.terminal.ramps import BLOCKS, LEVELS, RAMPS, colour, glyph, grey, luminance
 from attnviz.views.appearance import Appearance
 from attnviz.views.build import build
-from attnviz.views.compare.within import head_groups
+from attnviz.views.compare.comparison import head_groups
 from attnviz.views.maps.heatmap import State, heatmap
 from attnviz.views.request import request
 from tests.captures import FACTS, axis, capture, layer, translation

@@ -12,7 +12,7 @@ from attnviz.analysis.distances import distances_to, head_distances, pair_distan
 from attnviz.analysis.groups import between, grouped, layout, nearest_pairs
 from attnviz.attention.axis import Axis
 from attnviz.errors import CaptureError, SelectionError
-from attnviz.views.maps.head_screen import head_maps, prepared
+from attnviz.views.maps.head_maps import head_maps, prepared
 from attnviz.views.maps.heatmap import Heatmap, State, largest, singles
 from attnviz.views.vocabulary import shows
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.capture import LayerAttention
     from attnviz.views.heads.patterns import Head
-    from attnviz.views.maps.head_screen import HeadMaps
+    from attnviz.views.maps.head_maps import HeadMaps
     from attnviz.views.request import Request
 
     Progress = Callable[[float], None]

@@ -13,7 +13,7 @@ from attnviz.attention.capture import AttentionStack, Capture
 from attnviz.attention.selection import Selection
 from attnviz.errors import CaptureError, SelectionError
 from attnviz.views.appearance import Appearance
-from attnviz.views.compare.within import (
+from attnviz.views.compare.comparison import (
     group_matrix,
     head_groups,
     layer_matrix,

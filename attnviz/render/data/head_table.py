@@ -1,0 +1,62 @@
+"""Ranked heads as plain values, and as rows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from attnviz.render.data.json_values import number
+from attnviz.render.data.registry import JSON, ROWS
+from attnviz.render.data.tidy_rows import HEADS, figure
+from attnviz.views.heads.head_table import HeadTable
+from attnviz.views.heads.names import names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from attnviz.render.data.registry import Row
+
+
+@JSON.draws(HeadTable)
+def table_values(table: HeadTable) -> dict[str, Any]:
+    """The score that heads are sorted by, and the heads in that order."""
+    return {"sort": table.sort, "heads": ranking_values(table)}
+
+
+def ranking_values(table: HeadTable) -> list[dict[str, Any]]:
+    """The heads in their order; `names` says what each does and by which score.
+
+    Beside means stand `spread` and `counts`: over how many texts each is.
+    """
+    return [
+        {
+            "stack": one.stack,
+            "layer": one.head.layer,
+            "head": one.head.head,
+            "names": [
+                {"name": name, "score": score, "value": number(value)}
+                for name, score, value in names_of(one.head)
+            ],
+            "pattern": one.head.pattern.name,
+            "strength": number(one.head.pattern.strength),
+            "scores": {name: number(value) for name, value in one.head.scores.items()},
+        }
+        | ({"spread": {name: number(s) for name, s in one.spread.items()}} if one.spread else {})
+        | ({"counts": dict(one.counts)} if one.counts else {})
+        for one in table.rows
+    ]
+
+
+@ROWS.draws(HeadTable)
+def ranking_rows(tables: Sequence[HeadTable]) -> Iterator[Row]:
+    """One row per head with its scores and, over several texts, their deviations."""
+    [table] = tables
+    spread = [f"{name}_std" for name in table.scores] if table.texts > 1 else []
+    yield [*HEADS, "names", *table.scores, *spread]
+    for one in table.rows:
+        head = one.head
+        means = [figure(head.score(name)) for name in table.scores]
+        stds = [figure(one.spread.get(name, math.nan)) for name in table.scores if spread]
+        pattern = [head.pattern.name, figure(head.pattern.strength)]
+        names = " ".join(name.name for name in names_of(head))
+        yield [one.stack, head.layer, head.head, *pattern, names, *means, *stds]
