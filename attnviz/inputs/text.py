@@ -9,7 +9,7 @@ PAIRED = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 LONE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Text:
     """A text, its pair and its target, where they were given; `where` is file and line.
 
