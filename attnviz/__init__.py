@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, Capture
     from attnviz.attention.selection import Selection
-    from attnviz.attention.store.saved import open_capture as open
+    from attnviz.attention.store.reader import open_capture as open
     from attnviz.errors import AttnvizError
     from attnviz.models.load import load
     from attnviz.runs.call import capture, captures
@@ -29,7 +29,7 @@ _HOMES = {
     "capture": "attnviz.runs.call",
     "captures": "attnviz.runs.call",
     "load": "attnviz.models.load",
-    "open": "attnviz.attention.store.saved",
+    "open": "attnviz.attention.store.reader",
 }
 
 __all__ = [

@@ -8,7 +8,7 @@ import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnviz.attention.capture import ranges
+from attnviz.attention.ranges import ranges
 from attnviz.attention.tokens import PART, is_range, resolve_tokens
 from attnviz.errors import SelectionError, UsageError
 
@@ -252,7 +252,7 @@ def parse_pairs(text: str) -> tuple[tuple[int, int], ...]:
 def check_agreement(
     layers: tuple[Range, ...], pairs: tuple[tuple[int, int], ...], layer_text: str, head_text: str
 ) -> None:
-    """Nothing. Raises UsageError when `--layer` leaves out a layer that `--head L3H7` names."""
+    """Raise UsageError when `--layer` leaves out a layer that `--head L3H7` names."""
     for number, head in pairs:
         if layers and not any(one.first <= number <= one.last for one in layers):
             raise UsageError(

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from attnviz.cli.output import print_line
 from attnviz.errors import UsageError
+from attnviz.views.answer import Answer, Facts
+from attnviz.views.listing import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from attnviz.cli.output import Talk
+    from attnviz.cli.sink import Sink
     from attnviz.cli.source import LoadRequest, Source
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
@@ -38,8 +37,7 @@ class Planning:
     """
 
     run: RunRequest
-    talk: Talk
-    form: str = "table"
+    sink: Sink
     foresee: Foresee | None = None
     runs: int = 1
 
@@ -50,7 +48,7 @@ class Planning:
         from attnviz.inputs.encode import encode_batch
 
         texts = [text for source in sources for text in source.read()]
-        loaded = load.load(self.talk)
+        loaded = load.load(self.sink.talk)
         inputs = (
             encode_batch(loaded, [one], bos=self.run.bos, truncate=self.run.truncate)
             for one in texts
@@ -59,7 +57,7 @@ class Planning:
 
     def probe(self, load: LoadRequest) -> None:
         """Print the plan of one draw of repeated tokens, and the time that all draws take."""
-        loaded = load.load(self.talk)
+        loaded = load.load(self.sink.talk)
         from attnviz.inputs.repeated import repeated_tokens
         from attnviz.runs.repeated_tokens import SEEDS
 
@@ -77,7 +75,7 @@ class Planning:
         from attnviz.runs.check import beside_eager, read, runs_of
         from attnviz.runs.memory import human
 
-        loaded = load.load(self.talk)
+        loaded = load.load(self.sink.talk)
         inputs = read(loaded, text, target, source_lang, target_lang)
         plan, why = beside_eager(loaded, inputs.tensors, self.run)
         found = replace(self.forecast(loaded, inputs), plan=plan)
@@ -105,7 +103,7 @@ class Planning:
         """The forecast of one run."""
         from attnviz.runs.forecast import forecast
 
-        with self.talk.progress("time short runs"):
+        with self.sink.talk.progress("time short runs"):
             return forecast(loaded, inputs, self.run)
 
     def tell(
@@ -113,37 +111,38 @@ class Planning:
     ) -> None:
         """Print what is kept, how long it takes, and the path of each layer."""
         seconds = self.runs * sum(found.at(length) for length in lengths)
-        if self.form == "json":
-            values = {
-                "plan": asdict(found.plan),
-                "attention": loaded.facts.implementation,
-                "own_maps": found.own_maps,
-                "tokens": found.tokens,
-                "texts": len(lengths),
-                "runs": self.runs,
-                "seconds": seconds,
-                "tries": [{"tokens": tokens, "seconds": took} for tokens, took in found.tries],
-                "layers": [asdict(path) for path in found.paths],
-            }
-            sys.stdout.write(json.dumps(values) + "\n")
-            return
         facts = loaded.facts
-        several = f", the longest of {len(lengths):,} texts" if len(lengths) > 1 else ""
+        values = {
+            "plan": asdict(found.plan),
+            "attention": facts.implementation,
+            "own_maps": found.own_maps,
+            "tokens": found.tokens,
+            "texts": len(lengths),
+            "runs": self.runs,
+            "seconds": seconds,
+            "tries": [{"tokens": tokens, "seconds": took} for tokens, took in found.tries],
+            "layers": [asdict(path) for path in found.paths],
+        }
         tried = ", ".join(f"{tokens:,} in {took:.2g} s" for tokens, took in found.tries[-2:])
         took = f"about {duration(seconds)}"
         if self.runs > 1:  # some observe less than the one that was timed
             took = f"up to {duration(seconds)} for {self.runs} runs"
-        attention = f"{facts.implementation} attention · " if facts.implementation else ""
-        lines = [
-            f"{facts.name}  {facts.architecture} · {facts.dtype} · {facts.device} · {attention}"
-            f"{found.tokens:,} tokens{several}",
+        lines = (
+            *reading(facts.implementation, len(lengths)),
             *keeps,
             *beside(found),
             f"time    {took} beside loading on a quiet machine, by short runs (tokens: {tried})",
             *(path_line(path) for path in found.paths),
-        ]
-        for line in lines:
-            print_line(line, sys.stdout)
+        )
+        about = Facts(facts, tokens=found.tokens)
+        self.sink.print(Answer(about, (Listing(lines, values),), loaded.notes))
+
+
+def reading(attention: str, texts: int) -> tuple[str, ...]:
+    """How the model attends, and of how many texts this one is the longest."""
+    said = [f"{attention} attention"] if attention else []
+    said += [f"the longest of {texts:,} texts"] if texts > 1 else []
+    return (f"reads   {', '.join(said)}",) if said else ()
 
 
 def keeping(plan: Plan) -> tuple[str, str]:
@@ -174,7 +173,7 @@ def beside(found: Forecast) -> tuple[str, ...]:
 
 def path_line(path: Path) -> str:
     """`layers  self 0-3: 4 heads each, in row blocks of these heads alone`."""
-    from attnviz.attention.capture import ranges
+    from attnviz.attention.ranges import ranges
 
     what = "not observed"
     if path.origin is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from attnviz.cli.output import Talk
+from attnviz.cli.talk import Talk
 from attnviz.errors import InputError, UsageError
 from attnviz.models.find.samples import PREFIX
 
@@ -210,7 +210,7 @@ def probed(load: LoadRequest, run: RunRequest, talk: Talk) -> Iterator[Capture]:
 
 def open_saved(path: str, model: str | None) -> Capture:
     """The saved capture at `path`."""
-    from attnviz.attention.store.saved import open_capture
+    from attnviz.attention.store.reader import open_capture
 
     if model is not None:
         raise UsageError("a saved capture needs no model", "leave -m and --adapter out")

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from attnviz.attention.axis import fitted, joined, slots
-from attnviz.attention.capture import AttentionStack, LayerAttention, ranges
+from attnviz.attention.capture import AttentionStack, LayerAttention
+from attnviz.attention.ranges import ranges
 from attnviz.errors import CaptureError
 from attnviz.models.facts import media_tokens
 from attnviz.observe.blocks import NORM, Site

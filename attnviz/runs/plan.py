@@ -6,17 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from attnviz.attention.kept import ALLOWED, grouped, look_up, table
 from attnviz.errors import UsageError
 from attnviz.models.facts import number, text_config
 from attnviz.observe.retained import POOLED_SIDE, TOP_KEYS
 from attnviz.runs.memory import free_memory, human
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from attnviz.attention.kept import KeptArray
 
 
-TOP_BYTES = 8  # an int32 key and a float32 weight
-HEAD_BYTES = 256  # all that is one number per head, or a few
+HEAD_BYTES = 256  # of arrays that do not grow with the text: a number per head, or a few
+
+PARTS = ("pooled", "top", "window")  # groups of arrays that are kept where maps are not whole
 
 Keeps = Literal["whole", "pooled", "bins", "scores"]
 # What is kept beside the scores, in the order in which it gives way.
@@ -71,32 +75,40 @@ class Size(NamedTuple):
     @property
     def map(self) -> int:
         """Bytes of its whole maps."""
-        return 4 * self.heads * self.queries * self.keys
+        return self.nbytes([look_up("weights")])
 
     @property
     def mask(self) -> int:
         """Bytes of the mask that is kept beside whole maps."""
-        return self.queries * self.keys if self.heads else 0
+        return self.nbytes([ALLOWED])
 
     @property
     def scores(self) -> int:
-        """Bytes of its scores, row sums, column means and links."""
-        per_head = 4 * (self.queries + self.keys) + HEAD_BYTES
-        return self.heads * per_head + 16 * self.queries if self.heads else 0
+        """Bytes of its scores, and of what else is kept beside maps of any kind."""
+        arrays = (array for array in table() if array.group not in PARTS)
+        beside = [array for array in arrays if array.name != "weights"]
+        return self.nbytes(beside) + HEAD_BYTES * self.heads
 
     @property
     def window(self) -> int:
         """Bytes of the window with its mask."""
-        return (4 * self.heads + 1) * self.rows * self.columns if self.heads else 0
+        size = {"window query": self.rows, "window key": self.columns}
+        return self.nbytes(grouped()["window"], size)
 
     def pooled(self, side: int) -> int:
         """Bytes of its maps in at most `side` bins a side, by mass and by maximum."""
-        cells = min(side, self.queries) * min(side, self.keys)
-        return 4 * (2 * self.heads + 1) * cells if self.heads else 0
+        bins = {"query bin": min(side, self.queries), "key bin": min(side, self.keys)}
+        return self.nbytes(grouped()["pooled"], bins)
 
     def top(self, count: int) -> int:
         """Bytes of the `count` heaviest keys of every query."""
-        return TOP_BYTES * self.heads * self.queries * min(count, self.keys)
+        return self.nbytes(grouped()["top"], {"top key": min(count, self.keys)})
+
+    def nbytes(self, arrays: Iterable[KeptArray], more: Mapping[str, int] | None = None) -> int:
+        """Bytes of those of these arrays that grow with the text."""
+        sizes = {"head": self.heads, "query": self.queries, "key": self.keys, **(more or {})}
+        grown = (array.nbytes(sizes) for array in arrays if array.grows)
+        return sum(grown) if self.heads else 0
 
 
 def make_plan(sizes: Sequence[Size], memory: int | None) -> Plan:
@@ -127,11 +139,11 @@ def make_plan(sizes: Sequence[Size], memory: int | None) -> Plan:
 def smaller(sizes: Sequence[Size], room: int) -> Iterator[tuple[Keeps, int, int]]:
     """(what, side of pooled maps, top keys) to try in turn, so that both share the room."""
     least, most = TOP_KEYS
-    maps = max(1, sum(2 * one.heads + 1 for one in sizes if one.heads))  # see Size.pooled
+    cell = max(1, sum(one.pooled(1) for one in sizes))
     each = max(1, sum(one.top(1) for one in sizes))
     for top in (max(least, min(most, room // (2 * each))), least, 0):
         left = max(0, room - top * each)
-        side = max(POOLED_SIDE[0], min(POOLED_SIDE[1], math.isqrt(left // (4 * maps))))
+        side = max(POOLED_SIDE[0], min(POOLED_SIDE[1], math.isqrt(left // cell)))
         yield "pooled" if top else "bins", side, top
 
 

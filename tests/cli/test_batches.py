@@ -12,8 +12,8 @@ import pytest
 import attnviz
 from attnviz.attention.selection import Selection
 from attnviz.attention.unpadded import unpadded
-from attnviz.cli.output import Talk
 from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.cli.talk import Talk
 from attnviz.errors import InputError
 from attnviz.inputs.encode import encode_batch
 from attnviz.inputs.text import Text

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.cli.output import Talk
 from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.cli.talk import Talk
 from attnviz.errors import SelectionError
 from attnviz.inputs.encode import encode_batch
 from attnviz.inputs.text import Text
