@@ -155,8 +155,10 @@ def captures(
     from attnviz.runs.batch import prepare, run_batch
     from attnviz.runs.run import broken_checks
 
+    with talk.progress("tokenize"):
+        batches = prepare(loaded, texts, run, foresee)
     done = 0
-    for batch in prepare(loaded, texts, run, foresee):
+    for batch in batches:
         done += len(batch)
         which = f"text {done:,} of {len(texts):,}, " if len(texts) > 1 else ""
         with talk.progress(f"run {which}{batch.tokens:,} tokens"):
