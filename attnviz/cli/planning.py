@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from attnviz.cli.source import require_run
 from attnviz.errors import UsageError
 from attnviz.views.answer import Answer, Facts
 from attnviz.views.listing import Listing
@@ -14,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from attnviz.cli.sink import Sink
-    from attnviz.cli.source import Foresee, LoadRequest, Source
+    from attnviz.cli.source import LoadRequest, Source
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.sources.map_source import Origin
+    from attnviz.runs.batch import Foresee
     from attnviz.runs.forecast import Forecast, Path
     from attnviz.runs.plan import Plan
     from attnviz.runs.request import RunRequest
@@ -86,13 +86,15 @@ class Planning:
 
     def show(self, loaded: LoadedModel, inputs: Iterable[ModelInputs]) -> None:
         """Print the plan for the longest of these inputs, and the time that all take."""
+        from attnviz.runs.batch import require_run
+
         lengths: list[int] = []
         longest = None
-        for one in inputs:
-            require_run(self.foresee, loaded, one, self.run)
-            lengths.append(len(one.source))
-            if longest is None or len(one.source) > len(longest.source):
-                longest = one
+        for single in inputs:
+            require_run(loaded, single, self.run, self.foresee)
+            lengths.append(len(single.source))
+            if longest is None or len(single.source) > len(longest.source):
+                longest = single
         assert longest is not None
         found = self.forecast(loaded, longest)
         self.tell(loaded, found, lengths, *keeping(found.plan))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attnviz.cli.talk import Talk
-from attnviz.errors import InputError, SelectionError, UsageError
+from attnviz.errors import InputError, UsageError
 from attnviz.models.find.samples import PREFIX
 
 if TYPE_CHECKING:
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
     from attnviz.inputs.encode import ModelInputs
     from attnviz.inputs.text import Text
     from attnviz.models.load import LoadedModel
+    from attnviz.runs.batch import Foresee
     from attnviz.runs.plan import Plan
     from attnviz.runs.request import RunRequest
-
-    Foresee = Callable[[LoadedModel, ModelInputs, RunRequest], Plan]
 
 
 @dataclass(frozen=True)
@@ -73,21 +71,21 @@ class Source:
         from attnviz.inputs.text import Text
 
         if self.texts is not None:
-            for one in read_texts(self.texts):
+            for text in read_texts(self.texts):
                 yield replace(
-                    one,
-                    pair=one.pair or self.pair,
-                    target=one.target or self.target,
-                    source_lang=one.source_lang or self.source_lang,
-                    target_lang=one.target_lang or self.target_lang,
+                    text,
+                    pair=text.pair or self.pair,
+                    target=text.target or self.target,
+                    source_lang=text.source_lang or self.source_lang,
+                    target_lang=text.target_lang or self.target_lang,
                 )
             return
         if self.file is not None:
-            text = read_file(self.file)
+            given = read_file(self.file)
         else:
-            text = read_stdin() if self.text == "-" else str(self.text)
+            given = read_stdin() if self.text == "-" else str(self.text)
         yield Text(
-            text,
+            given,
             self.pair,
             self.target,
             source_lang=self.source_lang,
@@ -144,9 +142,8 @@ def captures(
 ) -> Iterator[Capture]:
     """The capture of every text, with the model loaded once; or the one that was saved.
 
-    The texts of `also` follow those of the source. Those of a batch are filled up on the right,
-    where no earlier token sees it; each capture is that of its text alone. What `foresee` (or the
-    plan itself) refuses of any text is refused before the first is run.
+    The texts of `also` follow those of the source. What `foresee` (or the plan itself) refuses of
+    any text is refused before the first is run.
     """
     if source.saved is not None:
         yield open_saved(source.saved, load.name or load.adapter)
@@ -155,34 +152,19 @@ def captures(
         talk.hint(source.hint)
     texts = [*source.read(), *(also.read() if also is not None else ())]
     loaded = load.load(talk)
-    from attnviz.attention.unpadded import unpadded
-    from attnviz.inputs.encode import encode_batch
-    from attnviz.runs import run as runs
+    from attnviz.runs.batch import prepare, run_batch
+    from attnviz.runs.run import broken_checks
 
-    prepared: list[tuple[list[ModelInputs], ModelInputs]] = []
-    encoding: dict[str, Any] = {"bos": run.bos, "truncate": run.truncate}
-    for batch in batches(texts, run.batch_size):
-        alone = [encode_batch(loaded, [text], **encoding) for text in batch]
-        inputs = alone[0]
-        if len(batch) > 1:
-            together = encode_batch(loaded, batch, side="right", **encoding)
-            inputs = replace(together, notes=())
-        for one in alone if len(batch) == 1 else (*alone, inputs):
-            require_run(foresee, loaded, one, run)
-        prepared.append((alone, inputs))
+    with talk.progress("tokenize"):
+        batches = prepare(loaded, texts, run, foresee)
     done = 0
-    for alone, inputs in prepared:
-        done += len(alone)
+    for batch in batches:
+        done += len(batch)
         which = f"text {done:,} of {len(texts):,}, " if len(texts) > 1 else ""
-        with talk.progress(f"run {which}{len(inputs.sources[0]):,} tokens"):
-            found = runs.run(loaded, inputs, run)
-        if len(alone) > 1:
-            found = [
-                replace(unpadded(capture), notes=(*own.notes, *capture.notes))
-                for own, capture in zip(alone, found, strict=True)
-            ]
-        for capture in found:
-            if broken := runs.broken_checks(capture.checks):
+        with talk.progress(f"run {which}{batch.tokens:,} tokens"):
+            finished = run_batch(loaded, batch, run)
+        for capture in finished:
+            if broken := broken_checks(capture.checks):
                 talk.hint(f"{capture.model.name} is not to be trusted: {broken}")
             yield capture
 
@@ -196,26 +178,14 @@ def require_runs(
     """
     loaded = load.load(talk, weights=False)
     from attnviz.inputs.encode import encode_batch
+    from attnviz.runs.batch import require_run
     from attnviz.runs.layers import told_layers
 
     for text in source.read():
         inputs = encode_batch(loaded, [text], bos=run.bos, truncate=run.truncate)
         if run.selection.counts_back and told_layers(loaded, inputs, run.selection) is None:
             loaded = load.load(talk)
-        require_run(foresee, loaded, inputs, run)
-
-
-def require_run(
-    foresee: Foresee | None, loaded: LoadedModel, inputs: ModelInputs, run: RunRequest
-) -> None:
-    """Raise what the run would be refused for, with the place of the text."""
-    from attnviz.runs.forecast import foreseen
-
-    try:
-        (foresee or foreseen)(loaded, inputs, run)
-    except SelectionError as error:
-        where = f"{inputs.texts[0].where}: " if inputs.texts[0].where else ""
-        raise SelectionError(f"{where}{error.message}", error.hint) from error
+        require_run(loaded, inputs, run, foresee)
 
 
 def one_token_each(loaded: LoadedModel, inputs: ModelInputs, run: RunRequest) -> Plan:
@@ -229,21 +199,6 @@ def one_token_each(loaded: LoadedModel, inputs: ModelInputs, run: RunRequest) ->
             if spec := getattr(run.selection, option):
                 require_one(spec, axis, f"--{option}")
     return foreseen(loaded, inputs, run)
-
-
-def batches(texts: Sequence[Text], size: int) -> Iterator[list[Text]]:
-    """Neighbours of one form, with a pair and a target or without, at most `size` together.
-
-    Those of one batch are in the same languages.
-    """
-
-    def form(text: Text) -> tuple[object, ...]:
-        return text.pair is None, text.target is None, text.source_lang, text.target_lang
-
-    for _, group in groupby(texts, form):
-        alike = [*group]
-        for start in range(0, len(alike), size):
-            yield alike[start : start + size]
 
 
 def probed(load: LoadRequest, run: RunRequest, talk: Talk) -> Iterator[Capture]:

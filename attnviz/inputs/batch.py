@@ -51,7 +51,7 @@ def model_pad(loaded: LoadedModel, size: Sequence[str] = SOURCE_SIZE) -> int | N
 
 
 def require_ends(loaded: LoadedModel) -> None:
-    """Nothing. Raises InputError for a model that cannot classify texts of several lengths."""
+    """Raise InputError for a model that cannot classify texts of several lengths."""
     classifies = type(loaded.model).__name__.endswith("ForSequenceClassification")
     if classifies and model_pad(loaded) is None:
         raise InputError(

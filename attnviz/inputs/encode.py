@@ -11,6 +11,7 @@ from attnviz.inputs.batch import TARGET_SIZE, batch_tensors, pad_axis, require_e
 from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.embedded import require_embedded
 from attnviz.inputs.languages import sides_of
+from attnviz.inputs.packed import TokenizedText, packed
 from attnviz.inputs.part_writer import Writer
 from attnviz.inputs.text import Text, without_surrogates
 from attnviz.models.reads import require_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.axis import Axis
     from attnviz.models.loaded import LoadedModel
+    from attnviz.models.sides import Sides
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,6 @@ def encode(
     return encode_batch(loaded, [given], bos=bos, truncate=truncate)
 
 
-@naming_tokenizer
 def encode_batch(
     loaded: LoadedModel,
     texts: Sequence[Text],
@@ -97,24 +98,55 @@ def encode_batch(
     for a text that is empty, longer than the model takes (unless `truncate`), or of a form or
     language that this model does not read.
     """
+    sides = read_sides(loaded, texts)
+    tokenized = [tokenize_text(loaded, text, sides, bos, truncate) for text in texts]
+    return assemble(loaded, tokenized, sides, side)
+
+
+@naming_tokenizer
+def read_sides(loaded: LoadedModel, texts: Sequence[Text]) -> Sides:
+    """The tokenizers that read these texts, which are of one form and language.
+
+    Raises InputError for a model that does not read them.
+    """
     require_text(loaded)
-    tokenizer = loaded.tokenizer
-    if tokenizer is None:
+    if loaded.tokenizer is None:
         raise InputError(
             f"{loaded.facts.name} has no tokenizer",
             "give tensors: attnviz.capture(model, {'input_ids': …})",
         )
-    if len(texts) > 1:
-        require_ends(loaded)
-    notes: dict[str, None] = {}
-    clean = tuple(cleaned(text, notes) for text in texts)
-    for text in clean:
+    for text in texts:
         check_form(loaded, text)
-    sides = sides_of(loaded, tokenizer, clean, notes)
+    return sides_of(loaded, loaded.tokenizer, texts)
+
+
+@naming_tokenizer
+def tokenize_text(
+    loaded: LoadedModel, text: Text, sides: Sides, bos: bool | None, truncate: bool
+) -> TokenizedText:
+    """The tokens of one text. See `encode_batch`."""
+    check_form(loaded, text)
+    notes: dict[str, None] = {}
+    text = cleaned(text, notes)
+    notes |= dict.fromkeys(sides.notes)
     writer = Writer(loaded, sides, bos, truncate, notes)
-    rows = [writer.source(text) for text in clean]
-    targets = writer.targets(clean, rows)
-    pad, side = pad_axis(loaded, sides.source), side or tokenizer.padding_side
+    source = writer.source(text)
+    target = writer.target(text, source)
+    return TokenizedText(
+        text, packed(source), None if target is None else packed(target), tuple(notes)
+    )
+
+
+@naming_tokenizer
+def assemble(
+    loaded: LoadedModel, texts: Sequence[TokenizedText], sides: Sides, side: str | None = None
+) -> ModelInputs:
+    """The tokenized texts as one batch, with axes that name their tokens. See `encode_batch`."""
+    check_batch(loaded, texts)
+    rows = [text.source.unpacked() for text in texts]
+    targets = [text.target.unpacked() for text in texts if text.target is not None]
+    clean = tuple(text.text for text in texts)
+    pad, side = pad_axis(loaded, sides.source), side or sides.source.padding_side
     target_pad = pad_axis(loaded, sides.target, TARGET_SIZE)
     sources = [
         axis_of(sides.source, row, (text.text, text.pair or ""))
@@ -132,8 +164,20 @@ def encode_batch(
         targets=level(decoded, target_pad, "right") if decoded else None,
         texts=clean,
         encoder_only=bool(targets) and not reads_target(loaded, clean),
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(note for text in texts for note in text.notes)),
     )
+
+
+def check_batch(loaded: LoadedModel, texts: Sequence[TokenizedText]) -> None:
+    """Raise InputError for texts that cannot be run together."""
+    if len(texts) > 1:
+        require_ends(loaded)
+    lacking = [text.text for text in texts if text.text.target is None]
+    if 0 < len(lacking) < len(texts):
+        raise InputError(
+            f"{lacking[0].where or 'one of the texts'} has no target, but others have",
+            "give every text a target, or none",
+        )
 
 
 def reads_target(loaded: LoadedModel, texts: Sequence[Text]) -> bool:
@@ -156,13 +200,15 @@ def decoder_texts(loaded: LoadedModel, text: Text) -> tuple[str, str]:
 
 def cleaned(text: Text, notes: dict[str, None]) -> Text:
     """The text without lone surrogates, which no tokenizer reads."""
-    fields: dict[str, str | None] = {}
+    changed: dict[str, str] = {}
     for name in ("text", "pair", "target"):
-        value = getattr(text, name)
-        fields[name], count = without_surrogates(value) if value is not None else (None, 0)
+        given = getattr(text, name) or ""
+        clean, count = without_surrogates(given)
         if count:
             notes[f"the {name} holds half a character (a lone surrogate): read as U+FFFD"] = None
-    return replace(text, **fields)  # type: ignore[arg-type]
+        if clean != given:
+            changed[name] = clean
+    return replace(text, **changed) if changed else text
 
 
 def check_form(loaded: LoadedModel, text: Text) -> None:

@@ -19,12 +19,9 @@ if TYPE_CHECKING:
 
 
 def sides_of(
-    loaded: LoadedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[Text],
-    notes: dict[str, None],
+    loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[Text]
 ) -> Sides:
-    """The tokenizers of both sides of the texts, in their languages; defaults go into `notes`.
+    """The tokenizers of both sides of the texts, in their languages.
 
     A decoder that rereads the source has the source's. Raises InputError for a language that the
     model does not know, for any where it marks none, and for texts of several languages.
@@ -33,17 +30,17 @@ def sides_of(
     text = texts[0]
     source = source_side(tokenizer, text.source_lang and bare(text.source_lang))
     marks = bool(language_codes(tokenizer))
+    notes: tuple[str, ...] = ()
     if marks and text.source_lang is None:
-        notes[told("text", language_of(source, "src_lang"), "the tokenizer's default")] = None
+        notes = (told("text", language_of(source, "src_lang"), "the tokenizer's default"),)
     if rereads_source(loaded) or not loaded.encoder_decoder:
-        return Sides(source, source)
+        return Sides(source, source, notes)
     if not marks or text.target is None:
-        return Sides(source, target_side(tokenizer))
+        return Sides(source, target_side(tokenizer), notes)
     if text.target_lang is not None:
-        return Sides(source, target_side(tokenizer, bare(text.target_lang)))
+        return Sides(source, target_side(tokenizer, bare(text.target_lang)), notes)
     code, why = default_target(loaded, tokenizer, source)
-    notes[told("target", code, why)] = None
-    return Sides(source, target_side(tokenizer, code))
+    return Sides(source, target_side(tokenizer, code), (*notes, told("target", code, why)))
 
 
 def default_target(
@@ -66,7 +63,7 @@ def told(what: str, code: str | None, why: str) -> str:
 def check_languages(
     loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[Text]
 ) -> None:
-    """Nothing. Raises InputError for languages that the texts or the model cannot have."""
+    """Raise InputError for languages that the texts or the model cannot have."""
     text, codes = texts[0], language_codes(tokenizer)
     where = f"{text.where}: " if text.where else ""
     if len({(one.source_lang, one.target_lang) for one in texts}) > 1:

@@ -11,8 +11,6 @@ from attnviz.inputs.limits import limits_of, too_long
 from attnviz.inputs.tokenized import Row, tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from attnviz.inputs.limits import Side
     from attnviz.inputs.text import Text
     from attnviz.models.loaded import LoadedModel
@@ -34,11 +32,12 @@ class Writer:
 
     def source(self, text: Text) -> Row:
         """The tokens of the text and its pair."""
-        row = self.begun(tokenize(self.sides.source, text.text, text.pair))
+        written = tokenize(self.sides.source, text.text, text.pair)
+        row = self.begun(written)
         whole = len(row)
         limit = self.room(whole, "encoder", "text", text.where)
         if limit is not None:
-            room = limit - (whole - len(tokenize(self.sides.source, text.text, text.pair)))
+            room = limit - (whole - len(written))
             row = self.begun(tokenize(self.sides.source, text.text, text.pair, limit=room))
             self.notes[f"the text was cut to {len(row)} of {whole} tokens"] = None
         self.check_parts(text, row)
@@ -80,25 +79,16 @@ class Writer:
             return row.take(range(1, len(row)))
         return row
 
-    def targets(self, texts: Sequence[Text], sources: Sequence[Row]) -> list[Row]:
-        """What the decoder reads for each text; empty for a model without a decoder."""
+    def target(self, text: Text, source: Row) -> Row | None:
+        """What the decoder reads beside this source; None for a model without a decoder."""
         if not self.loaded.encoder_decoder:
-            return []
+            return None
         if rereads_source(self.loaded):
-            return [shifted_row(self.loaded, row) for row in sources]
-        if all(text.target is None for text in texts):
-            self.notes[NO_TARGET] = None
-            return [start_row(self.loaded) for _ in texts]
-        self.notes[READS] = None
-        return [self.target(text) for text in texts]
-
-    def target(self, text: Text) -> Row:
-        """The tokens that the decoder reads for one text."""
+            return shifted_row(self.loaded, source)
         if text.target is None:
-            raise InputError(
-                f"{text.where or 'one of the texts'} has no target, but others have",
-                "give every text a target, or none",
-            )
+            self.notes[NO_TARGET] = None
+            return start_row(self.loaded)
+        self.notes[READS] = None
         row = target_row(self.loaded, self.sides.target, text.target)
         whole = len(row)
         limit = self.room(whole, "decoder", "target", text.where)

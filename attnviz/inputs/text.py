@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 PAIRED = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 LONE = re.compile("[\ud800-\udfff]")
-
-
 EXAMPLE = "The cat sat on the mat because it was tired."  # where nobody chose a text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Text:
     """A text, its pair and its target, where they were given; `where` is file and line.
 

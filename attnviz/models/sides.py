@@ -22,10 +22,14 @@ TURNS = RLock()
 
 @dataclass(frozen=True)
 class Sides:
-    """The tokenizer of what the encoder (or the only stack) reads, and of what the decoder says."""
+    """The tokenizer of what the encoder (or the only stack) reads, and of what the decoder says.
+
+    `notes` say which languages they were given by default.
+    """
 
     source: PreTrainedTokenizerBase
     target: PreTrainedTokenizerBase
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager

@@ -168,16 +168,16 @@ def test_refused(
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows with every run of a model."""
-    import attnviz.runs.run
+    import attnviz.runs.batch
 
     seen: list[int] = []
-    real = attnviz.runs.run.run
+    real = attnviz.runs.batch.run
 
     def counted(loaded, inputs, *given):
         seen.append(len(inputs.source))
         return real(loaded, inputs, *given)
 
-    monkeypatch.setattr(attnviz.runs.run, "run", counted)
+    monkeypatch.setattr(attnviz.runs.batch, "run", counted)
     return seen
 
 

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 import attnviz
-from attnviz.cli.source import Source, batches
+from attnviz.cli.source import Source
 from attnviz.errors import InputError, UsageError
 from attnviz.inputs.encode import encode, encode_batch
 from attnviz.inputs.read import read_texts
 from attnviz.inputs.tensors import from_tensors
 from attnviz.inputs.text import Text
 from attnviz.models.languages import language_codes, nearest
+from attnviz.runs.batch import batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable
