@@ -17,7 +17,7 @@ from attnviz.attention.axis import Axis
 from attnviz.attention.capture import AttentionStack, Capture, LayerAttention, ModelFacts
 from attnviz.attention.selection import Selection
 from attnviz.render.image.draw import draw
-from attnviz.render.image.grid import grid_pixels
+from attnviz.render.image.head_maps import grid_pixels
 from attnviz.render.image.style import ImageStyle
 from attnviz.views.appearance import Appearance
 from attnviz.views.build import figure

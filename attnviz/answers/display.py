@@ -42,7 +42,7 @@ def answer_of(capture: Capture, view: str = "auto", asked: Asked = NOTHING) -> A
 
 def figure_of(capture: Capture, view: str = "auto", asked: Asked = NOTHING) -> Answer:
     """The answer as one view, for an image."""
-    from attnviz.render.image.grid import grid_pixels
+    from attnviz.render.image.head_maps import grid_pixels
 
     selection, appearance = parted(asked)
     count = len(request(capture, selection, appearance).pairs)

@@ -84,7 +84,7 @@ class Export:
 
     def draw(self, capture: Capture, selection: Selection, path: Path, kind: str) -> None:
         """Draw the view into a file."""
-        from attnviz.render.image.grid import grid_pixels
+        from attnviz.render.image.head_maps import grid_pixels
         from attnviz.views.build import figure
         from attnviz.views.request import request
 

@@ -11,13 +11,17 @@ from matplotlib.colors import to_hex, to_rgb
 
 from attnviz.render.image.page import Box
 from attnviz.render.image.pen import thinned
+from attnviz.render.image.plate import Plate, of_heads
+from attnviz.render.image.registry import IMAGE
 from attnviz.render.image.style import HEAD_COLOURS, LINE, POINTS
+from attnviz.views.maps.arcs import Arcs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from attnviz.attention.axis import Axis
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.maps.arcs import Arcs
     from attnviz.views.maps.heatmap import Heatmap
 
 ROW, TALLEST, BETWEEN = 0.17, 14.0, 2.6  # inches: a token, all tokens, between the columns
@@ -98,3 +102,32 @@ class ArcsBody:
             linewidths=np.where(view.sinks, THINNEST, THINNEST + THICKEST * view.weights),
             capstyle="round",
         )
+
+
+@IMAGE.draws(Arcs)
+class ArcsPlate(Plate):
+    """Lines of some heads."""
+
+    view: Arcs
+
+    @property
+    def subject(self) -> str:
+        """How many heads, and of which layer."""
+        return of_heads([(head.layer, head.label) for head in self.view.heads])
+
+    def texts(self) -> Iterator[str]:
+        """The labels of both columns."""
+        yield from (*self.view.queries.labels, *self.view.keys.labels)
+
+    def details(self, shown: Sequence[Heatmap]) -> Iterator[str]:
+        """What a line is, and how much of the attention has none."""
+        view = self.view
+        yield "width and strength = weight"
+        if view.sinks.any():
+            yield "grey = to special tokens or keys that take over 30 %"
+        yield f"weights below {view.least:g} have no line: {view.unseen:.0%} of the attention"
+        yield from view.notes
+
+    def body(self, pen: Pen, room: tuple[float, float] | None) -> ArcsBody:
+        """The two columns and the lines between them."""
+        return ArcsBody(self.view, pen, room)

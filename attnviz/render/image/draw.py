@@ -10,29 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
-from attnviz.render.image.arcs import ArcsBody
-from attnviz.render.image.grid import GridBody
-from attnviz.render.image.heading import heading_of, texts_of
-from attnviz.render.image.heatmap import MapBody
-from attnviz.render.image.matrix import MatrixBody
-from attnviz.render.image.page import compose, room_of
+from attnviz.render.image.page import Heading, compose, room_of
 from attnviz.render.image.pen import Pen
-from attnviz.render.image.points import PointsBody
-from attnviz.views.compare.comparison import DistanceMatrix, HeadGroups
-from attnviz.views.compare.contrast import Contrast
-from attnviz.views.maps.arcs import Arcs
-from attnviz.views.maps.head_maps import HeadMaps
-from attnviz.views.maps.head_screen import HeadScreen
+from attnviz.render.image.registry import IMAGE
 from attnviz.views.maps.legend import FAINT_HINT, faint
-from attnviz.views.steps.hand_trace import HandTrace
-from attnviz.views.steps.head_trace import HeadTrace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.figure import Figure
 
-    from attnviz.render.image.page import Body
+    from attnviz.render.image.plate import Plate
     from attnviz.render.image.style import ImageStyle
     from attnviz.views.answer import Answer
     from attnviz.views.maps.heatmap import Heatmap
@@ -75,46 +63,28 @@ def settings() -> Iterator[None]:
 
 
 def draw(answer: Answer, style: ImageStyle) -> Drawing:
-    """The one view of the answer drawn. Raises UsageError when its size or style cannot be had."""
-    [view] = answer.parts
-    if isinstance(view, (HandTrace, HeadTrace)):
-        from attnviz.render.image.hand_trace import draw_trace
+    """The one view of the answer drawn.
 
-        return draw_trace(view, style, answer.facts.model if answer.facts else None)
+    Raises UsageError for a view that has no picture, or whose size or style cannot be had.
+    """
+    [view] = answer.parts
+    plate = IMAGE.of(view)(view, answer)
     with settings():
-        pen = Pen(style, texts_of(answer))
-        sized = style.size is not None
-        room = room_of(pen, heading_of(answer, style, maps_in(view))) if sized else None
-        body = body_of(view, pen, room)
-        page = compose(pen, heading_of(answer, style, body.maps), body)
-        dim = FAINT_HINT if faint(maps_in(view)) else ""
+        pen = Pen(style, (plate.title, *answer.notes, *plate.details(plate.maps), *plate.texts()))
+        room = None
+        if style.size is not None:
+            room = room_of(pen, heading_of(plate, answer, style, plate.maps))
+        body = plate.body(pen, room)
+        page = compose(pen, heading_of(plate, answer, style, body.maps), body)
+        dim = FAINT_HINT if faint(plate.maps) else ""
         return Drawing(page.figure, pen.warning or dim)
 
 
-def maps_in(view: Any) -> list[Heatmap]:
-    """The maps of the view before they are laid out."""
-    if isinstance(view, HeadScreen):
-        return [view.heatmap] if view.heatmap is not None else []
-    if isinstance(view, DistanceMatrix):
-        return [view.shown]
-    if isinstance(view, Contrast):
-        return [view.difference]
-    return [one for _, one in view.maps] if isinstance(view, HeadMaps) else []
-
-
-def body_of(view: Any, pen: Pen, room: tuple[float, float] | None) -> Body:
-    """The view laid out."""
-    if isinstance(view, HeadScreen):
-        assert view.heatmap is not None
-        return MapBody(view.heatmap, pen, room)
-    if isinstance(view, HeadMaps):
-        return GridBody(view, pen, room)
-    if isinstance(view, Arcs):
-        return ArcsBody(view, pen, room)
-    if isinstance(view, DistanceMatrix):
-        return MapBody(view.shown, pen, room)
-    if isinstance(view, Contrast):
-        return MapBody(view.difference, pen, room)
-    if isinstance(view, HeadGroups):
-        return PointsBody(view, pen, room)
-    return MatrixBody(view, pen, room)
+def heading_of(
+    plate: Plate, answer: Answer, style: ImageStyle, shown: Sequence[Heatmap]
+) -> Heading:
+    """The heading of a view whose maps are drawn as `shown`."""
+    title = plate.title if style.title is None else style.title
+    failed = "; ".join(f"{check.name} {check.detail}".strip() for check in answer.failed)
+    failed = f"CHECK FAILED: {failed}" if failed else ""
+    return Heading(title, (*plate.details(shown), *answer.notes), failed, plate.structure)

@@ -8,25 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.colors import Normalize
 
-from attnviz.attention.capture import ModelFacts
-from attnviz.render.image.draw import Drawing, settings
-from attnviz.render.image.head_trace import HeadTraceBody, heading
-from attnviz.render.image.matrix import limits
-from attnviz.render.image.page import Box, Heading, compose
-from attnviz.render.image.pen import Pen
+from attnviz.render.image.page import Box
+from attnviz.render.image.plate import Plate, no_size
+from attnviz.render.image.registry import IMAGE
+from attnviz.render.image.score_matrix import limits
 from attnviz.render.image.style import LINE, POINTS
 from attnviz.render.terminal.hand_trace import alike
 from attnviz.render.terminal.ramps import luminance
 from attnviz.views.maps.heatmap import State
-from attnviz.views.steps.head_trace import HeadTrace
+from attnviz.views.steps.hand_trace import HandTrace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from attnviz.render.image.page import Page
-    from attnviz.render.image.style import ImageStyle
+    from attnviz.render.image.pen import Pen
     from attnviz.views.maps.heatmap import Heatmap
-    from attnviz.views.steps.hand_trace import HandTrace, Step
+    from attnviz.views.steps.hand_trace import Step
 
 CELL, HIGH, WRITTEN = (0.5, 0.06), 0.28, 0.42  # inches: widest and smallest, height, with figures
 SIDE, GAP, PAD = 4.0, 0.35, 0.06  # of a panel, between panels, beside labels
@@ -163,20 +161,26 @@ def step_panel(one: Step, head: int, heads: int, view: HandTrace, pen: Pen) -> P
     return Panel(title, formula, values, rows, names, closed, one.name == "weights", pen)
 
 
-def draw_trace(
-    view: HandTrace | HeadTrace, style: ImageStyle, model: ModelFacts | None = None
-) -> Drawing:
-    """The trace drawn, of a model or by hand.
+@IMAGE.draws(HandTrace)
+class HandTracePlate(Plate):
+    """Attention over hand-made numbers."""
 
-    Raises UsageError when it has more pixels than can be drawn.
-    """
-    with settings():
-        if isinstance(view, HeadTrace):
-            words = heading(view, model or ModelFacts(""))
-            pen = Pen(style, (words.title, *words.details, *view.keys.labels))
-            page = compose(pen, words, HeadTraceBody(view, pen))
-            return Drawing(page.figure, pen.warning)
-        details = (view.formula, *view.notes)
-        pen = Pen(style, (view.title, *details, *(one.formula for one in view.steps)))
-        page = compose(pen, Heading(view.title, details), HandBody(view, pen))
-        return Drawing(page.figure, pen.warning)
+    view: HandTrace
+
+    @property
+    def subject(self) -> str:
+        """The mechanism and its paper."""
+        return self.view.title
+
+    def texts(self) -> Iterator[str]:
+        """The formulas."""
+        yield from (step.formula for step in self.view.steps)
+
+    def details(self, shown: Sequence[Heatmap]) -> Iterator[str]:
+        """The formula of the whole, and what is to be said of the numbers."""
+        yield from (self.view.formula, *self.view.notes)
+
+    def body(self, pen: Pen, room: tuple[float, float] | None) -> HandBody:
+        """A panel per matrix. Raises UsageError where a size is asked for."""
+        no_size(room)
+        return HandBody(self.view, pen)

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.render.image.page import Box, Heading
+from attnviz.render.image.page import Box
 from attnviz.render.image.pen import LONGEST
+from attnviz.render.image.plate import Plate, no_size
+from attnviz.render.image.registry import IMAGE
 from attnviz.render.image.style import HEAD_COLOURS, LINE, POINTS
 from attnviz.render.terminal.head_trace import TITLES, plain_short, share
 from attnviz.render.text.safe import display, fit
+from attnviz.views.steps.head_trace import HeadTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attnviz.attention.capture import ModelFacts
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
     from attnviz.views.maps.heatmap import Heatmap
-    from attnviz.views.steps.head_trace import HeadTrace
 
 ROW, NUMBER, BARS, GAP, PAD = 1.45 * LINE, 0.5, 0.75, 0.12, 0.08  # inches
 BETWEEN = 0.3  # inches above the products
@@ -121,19 +122,6 @@ def product_table(view: HeadTrace, pen: Pen) -> Iterator[Table]:
     yield Table("dimension", [str(i) for i in order], columns, pen)
 
 
-def heading(view: HeadTrace, model: ModelFacts) -> Heading:
-    """The model, the head and the query; every formula, what is left out, and the agreement."""
-    traced = view.traced
-    query = fit(display(view.queries.labels[traced.query]), LONGEST)
-    stack = f"{traced.stack} attention" if view.several else ""
-    where = f"{traced.label}, from {query} (query {traced.query})"
-    title = " · ".join(part for part in (model.name, stack, where) if part)
-    steps = (f"{name} ({shape}): {words}" for name, (words, shape) in view.formulas.items())
-    lines = (view.sharing, *steps)
-    return Heading(title, tuple(filter(None, (*lines, *left_out(view), *view.notes,
-                                              view.agreement))))  # fmt: skip
-
-
 def left_out(view: HeadTrace) -> Iterator[str]:
     """What has no row."""
     rest = sorted(set(view.open.tolist()) - set(view.listed))
@@ -143,3 +131,38 @@ def left_out(view: HeadTrace) -> Iterator[str]:
     if products is not None and len(products.terms) > view.terms:
         off = products.order[view.terms :]
         yield f"{len(off)} more dimensions, together {products.terms[off].sum():.4f}"
+
+
+@IMAGE.draws(HeadTrace)
+class HeadTracePlate(Plate):
+    """One query of one head."""
+
+    view: HeadTrace
+
+    @property
+    def stack(self) -> str:
+        """The stack, where it must be named."""
+        return self.view.traced.stack if self.view.several else ""
+
+    @property
+    def subject(self) -> str:
+        """`L3H5, from it (query 8)`."""
+        traced = self.view.traced
+        query = fit(display(self.view.queries.labels[traced.query]), LONGEST)
+        return f"{traced.label}, from {query} (query {traced.query})"
+
+    def texts(self) -> Iterator[str]:
+        """The keys."""
+        yield from self.view.keys.labels
+
+    def details(self, shown: Sequence[Heatmap]) -> Iterator[str]:
+        """Every formula, what is left out, and the agreement."""
+        view = self.view
+        steps = (f"{name} ({shape}): {words}" for name, (words, shape) in view.formulas.items())
+        yield from filter(None, (view.sharing, *steps, *left_out(view), *view.notes))
+        yield view.agreement
+
+    def body(self, pen: Pen, room: tuple[float, float] | None) -> HeadTraceBody:
+        """A row per key. Raises UsageError where a size is asked for."""
+        no_size(room)
+        return HeadTraceBody(self.view, pen)

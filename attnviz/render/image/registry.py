@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from attnviz.render.image.plate import Plate
+    from attnviz.views.answer import Answer
 
 PICTURES = "a picture shows map, grid, arcs or matrix"
-IMAGE: Drawings[Callable[[Any], Plate]] = Drawings(
+IMAGE: Drawings[Callable[[Any, Answer], Plate]] = Drawings(
     "attnviz.render.image",
     {
         "HeadGrid": ("what each head does has no picture", PICTURES),

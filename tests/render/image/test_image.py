@@ -22,7 +22,7 @@ from attnviz.errors import UsageError
 from attnviz.render.image import fonts
 from attnviz.render.image.bar import tick_label
 from attnviz.render.image.draw import Drawing, draw
-from attnviz.render.image.grid import grid_pixels
+from attnviz.render.image.head_maps import grid_pixels
 from attnviz.render.image.paint import Paint, as_bytes
 from attnviz.render.image.pen import Pen
 from attnviz.render.image.style import THEMES, ImageStyle

@@ -12,14 +12,19 @@ from attnviz.errors import UsageError
 from attnviz.render.image import bar
 from attnviz.render.image.page import Box
 from attnviz.render.image.paint import Paint, scale_of
-from attnviz.render.image.pen import thinned
+from attnviz.render.image.pen import LONGEST, thinned
+from attnviz.render.image.plate import Plate, map_details, of_heads
+from attnviz.render.image.registry import IMAGE
 from attnviz.render.image.style import LINE, POINTS
+from attnviz.render.text.safe import display, fit
+from attnviz.views.maps.head_maps import HeadMaps
 from attnviz.views.maps.pool import pooled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.maps.head_maps import HeadMaps
     from attnviz.views.maps.heatmap import Heatmap
 
 WIDE = 10.0  # inches of a whole grid
@@ -215,3 +220,48 @@ def stretched(values: np.ndarray, rows: int, columns: int) -> np.ndarray:
     down = np.arange(rows) * values.shape[0] // rows
     across = np.arange(columns) * values.shape[1] // columns
     return values[np.ix_(down, across)]
+
+
+@IMAGE.draws(HeadMaps)
+class HeadMapsPlate(Plate):
+    """Several heads."""
+
+    view: HeadMaps
+
+    @property
+    def maps(self) -> Sequence[Heatmap]:
+        """The maps of all heads."""
+        return [shown for _, shown in self.view.maps]
+
+    @property
+    def subject(self) -> str:
+        """How many heads, and of which layer."""
+        return of_heads([(head.layer, head.label) for head, _ in self.view.maps])
+
+    def details(self, shown: Sequence[Heatmap]) -> Iterator[str]:
+        """What is said of every map, and which tokens are shown."""
+        return map_details(shown, chosen(shown[0]) if shown else ())
+
+    def body(self, pen: Pen, room: tuple[float, float] | None) -> GridBody:
+        """The maps beside and below each other."""
+        return GridBody(self.view, pen, room)
+
+
+def chosen(one: Heatmap) -> Iterator[str]:
+    """Which queries and keys a map shows where others than special tokens and padding are left out.
+
+    `query 8 it`, `queries 3–9` or `5 of 20 queries`.
+    """
+    for axis, spans, name, names in ((one.queries, one.rows, "query", "queries"),
+                                     (one.keys, one.columns, "key", "keys")):  # fmt: skip
+        shown = [i for first, end in spans for i in range(first, end)]
+        rest = set(range(len(axis))) - set(shown)
+        if not shown or not any(not axis.special[i] and not axis.padding[i] for i in rest):
+            continue
+        first, last = axis.positions[shown[0]], axis.positions[shown[-1]]
+        if len(shown) == 1:
+            yield f"{name} {first} {fit(display(axis.labels[shown[0]]), LONGEST)}"
+        elif last - first == len(shown) - 1:
+            yield f"{names} {first}–{last}"
+        else:
+            yield f"{len(shown)} of {len(axis)} {names}"

@@ -8,14 +8,19 @@ import numpy as np
 
 from attnviz.render.image import bar
 from attnviz.render.image.page import Box
+from attnviz.render.image.plate import Plate
+from attnviz.render.image.registry import IMAGE
 from attnviz.render.image.style import LINE, POINTS
 from attnviz.render.terminal.ramps import luminance
+from attnviz.views.heads.score_matrix import HeadMatrix
 from attnviz.views.maps.heatmap import State
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from attnviz.attention.capture import ModelFacts
     from attnviz.render.image.page import Page
     from attnviz.render.image.pen import Pen
-    from attnviz.views.heads.score_matrix import HeadMatrix
     from attnviz.views.maps.heatmap import Heatmap
 
 SIDE, MOST, LEAST, WRITTEN = 9.0, 0.42, 0.09, 0.27  # inches: matrix, cells, cells with figures
@@ -82,3 +87,40 @@ def limits(values: np.ndarray) -> tuple[float, float]:
         most = max(-low, high)
         return -most, most
     return low, high if low < high else 1.0
+
+
+@IMAGE.draws(HeadMatrix)
+class HeadMatrixPlate(Plate):
+    """One score of every head."""
+
+    view: HeadMatrix
+
+    @property
+    def subject(self) -> str:
+        """`content of every head`."""
+        return f"{self.view.score.replace('_', ' ')} of {scored(self.view, self.model)}"
+
+    def details(self, shown: Sequence[Heatmap]) -> Iterator[str]:
+        """What cells without a value are."""
+        missing = np.isnan(self.view.values)
+        if missing.all():
+            yield "no head has this score here"
+        elif missing.any():
+            yield "pale = no value"
+
+    def body(self, pen: Pen, room: tuple[float, float] | None) -> MatrixBody:
+        """The matrix with its figures."""
+        return MatrixBody(self.view, pen, room)
+
+
+def scored(view: HeadMatrix, model: ModelFacts) -> str:
+    """The heads of a matrix: `every head`, `L3H2` or `layer 3, 2 heads`."""
+    layers, heads = view.layers, view.heads
+    if (len(layers), len(heads)) == (1, 1):
+        return f"L{layers[0]}H{heads[0]}"
+    known = ~np.isnan(view.values)
+    full = known.all() or not known.any()
+    if full and (len(layers), len(heads)) == (model.layers, model.heads):
+        return "every head"
+    count = int(known.sum()) or known.size
+    return f"{f'layer {layers[0]}, ' if len(layers) == 1 else ''}{count:,} heads"
