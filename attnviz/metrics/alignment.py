@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from attnviz.metrics.queries import Queries
+from attnviz.metrics.registry import measures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ NAMES = ("monotonicity", "coverage", "sharpness")
 SPREAD = 1e-3  # below this standard deviation, in tokens, attention does not move
 
 
+@measures()
 @dataclass(frozen=True)
 class Alignment:
     """Scores `monotonicity`, `coverage` and `sharpness`, (heads,), NaN outside cross stacks.

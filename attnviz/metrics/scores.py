@@ -15,6 +15,7 @@ import torch
 
 from attnviz.metrics.near import Near
 from attnviz.metrics.queries import Queries
+from attnviz.metrics.registry import measures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ NEAR = 4  # offsets up to this far count as a position that could explain the at
 OFFSETS = {"self": 0, "previous": 1, "next": -1}  # query − key
 
 
+@measures()
 @dataclass(frozen=True)
 class Masses:
     """Scores `entropy`, `normalized_entropy`, `confidence`, `self`, `previous`, `next`, `first`,
@@ -108,6 +110,7 @@ class _Masses:
         return scores | {"row_sums": self.row_sums, "column_means": per_query}
 
 
+@measures()
 @dataclass(frozen=True)
 class Content:
     """Score `content`: the attention that neither position nor a popular key explains.

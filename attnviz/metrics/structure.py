@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from attnviz.metrics.queries import Queries
+from attnviz.metrics.registry import measures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ BUDGET = 0.1  # of the cells that the mask allows
 LISTED = 8  # keys and offsets that are kept by name
 
 
+@measures()
 @dataclass(frozen=True)
 class Structure:
     """Scores `vertical` and `slash`, (heads,), in [0, 1], and what they are made of:

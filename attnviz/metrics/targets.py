@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from attnviz.metrics.queries import Queries
+from attnviz.metrics.registry import measures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ SINKS = 4  # this many first keys are what streaming attention keeps beside the 
 NAMES = ("distance", "offset", "local", "streaming", "duplicate", "induction")
 
 
+@measures()
 @dataclass(frozen=True)
 class Targets:
     """Scores `distance`, `offset`, `local`, `streaming`, `duplicate` and `induction`, (heads,).

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from attnviz.metrics.queries import Queries
+from attnviz.metrics.registry import measures
 from attnviz.observe.blocks import NORM
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from attnviz.observe.blocks import Accumulator, RowBlock, Site
 
 
+@measures()
 @dataclass(frozen=True)
 class ValueWeighted:
     """Scores `value_weighted` and `norm`, (heads,), NaN where the values were not seen.

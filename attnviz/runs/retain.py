@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 
 from attnviz.attention.selection import Selection
 from attnviz.errors import SelectionError
-from attnviz.metrics.alignment import Alignment
-from attnviz.metrics.scores import Content, Masses
-from attnviz.metrics.structure import Structure
-from attnviz.metrics.targets import Targets
-from attnviz.metrics.value_weighted import ValueWeighted
+from attnviz.metrics.registry import observers
 from attnviz.observe.checks.self_check import SelfCheck
 from attnviz.observe.retained import PooledMaps, TopKeys, WholeMaps, WindowMaps
 from attnviz.runs.memory import human
@@ -46,8 +42,7 @@ class Keeper:
         self.asked += size
         self.used += size if whole else 0
         maps: list[Observer] = [WholeMaps()] if whole else self.smaller(site)
-        scores = (Masses(), Content(), Targets(), Structure(), Alignment(), ValueWeighted())
-        return [*maps, SelfCheck(), *scores]
+        return [*maps, SelfCheck(), *observers()]
 
     def smaller(self, site: Site) -> list[Observer]:
         """What is kept in place of whole maps, with the part of them that was asked for."""

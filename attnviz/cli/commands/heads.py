@@ -17,6 +17,7 @@ from attnviz.cli.sink import IMAGES, TEXTS
 from attnviz.cli.source import captures, one_token_each, probed
 from attnviz.errors import UsageError
 from attnviz.metrics.about import SCORES
+from attnviz.metrics.registry import look_for
 from attnviz.views.heads.names import CALLED
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ def check_sort(sort: str | None, source: Source) -> None:
     """Raise SelectionError for a score that no run has; a saved capture has its own."""
     from attnviz.views.heads.score_matrix import EDGE, check_score
 
+    look_for(sort)
     if sort is not None and source.saved is None:
         check_score(sort, (*SCORES, EDGE))
 

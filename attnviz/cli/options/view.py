@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from attnviz.cli.options.panels import VIEW
+from attnviz.metrics.registry import look_for
 from attnviz.views.vocabulary import check_view, meanings
 
 if TYPE_CHECKING:
+    from attnviz.metrics.registry import look_for
     from attnviz.views.appearance import Appearance
-    from attnviz.views.vocabulary import Subject
+from attnviz.views.vocabulary import Subject
 
 Words = Annotated[bool, VIEW.flag("--words", "Merge tokens into words: keys sum, queries mean.")]
 Score = Annotated[str, VIEW.value("NAME", "The score that --view matrix shows.")]
@@ -61,6 +63,7 @@ class Looking:
         """How the picture is to be read."""
         from attnviz.views.appearance import Appearance
 
+        look_for(self.score)
         return Appearance(
             scale=self.scale,
             reduce=self.reduce,
