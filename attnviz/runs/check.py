@@ -60,19 +60,19 @@ def proofs(loaded: LoadedModel, tensors: dict[str, Any], why: str) -> list[Check
     """
     checks: list[Check] = []
     for what, padded in paddings(tensors):
-        inputs = from_tensors(loaded.model, padded)
+        inputs = from_tensors(loaded.model, padded, anatomy=loaded.anatomy)
         if not checks:
             seen = observe(
-                loaded.model, padded, inputs.sources, inputs.targets, lambda site: [SelfCheck()]
+                loaded, padded, inputs.sources, inputs.targets, lambda site: [SelfCheck()]
             )
             checks += verdicts(seen.stacks().values())
             checks += [Check("nothing left out", False, note) for note in seen.notes]
         if why:
             checks.append(Check(f"equal to eager, {what}", None, f"not compared: {why}"))
             break
-        checks += crosscheck(loaded.model, padded, inputs.sources, inputs.targets, what)
-    inputs = from_tensors(loaded.model, tensors)
-    return checks + matters(loaded.model, tensors, inputs.sources, inputs.targets)
+        checks += crosscheck(loaded, padded, inputs.sources, inputs.targets, what)
+    inputs = from_tensors(loaded.model, tensors, anatomy=loaded.anatomy)
+    return checks + matters(loaded, tensors, inputs.sources, inputs.targets)
 
 
 def read(
@@ -95,7 +95,8 @@ def beside_eager(
 
     Both are held at once, of one example or two. Raises UsageError like any run.
     """
-    plan = planned(loaded, from_tensors(loaded.model, tensors), Selection(), memory)
+    inputs = from_tensors(loaded.model, tensors, anatomy=loaded.anatomy)
+    plan = planned(loaded, inputs, Selection(), memory)
     kept = 2 * plan.maps * max(examples(tensors))
     why = ""
     if is_quantized(loaded.model):

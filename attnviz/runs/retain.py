@@ -13,9 +13,10 @@ from attnviz.metrics.scores import Content, Masses
 from attnviz.metrics.structure import Structure
 from attnviz.metrics.targets import Targets
 from attnviz.metrics.value_weighted import ValueWeighted
+from attnviz.models.anatomy.counts import expected_sites
 from attnviz.observe.checks.self_check import SelfCheck
 from attnviz.observe.retained import PooledMaps, TopKeys, WholeMaps, WindowMaps
-from attnviz.runs.plan import KEEPS, Plan, Size, expected_sites, human, make_plan
+from attnviz.runs.plan import KEEPS, Plan, Size, human, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def planned(
     sizes = [
         Size(len(wants(one.role, one.layer, one.heads)), one.queries, one.keys,
              *windows.get(one.role, (0, 0)))
-        for one in expected_sites(loaded.model.config, queries, targets)
+        for one in expected_sites(loaded.model.config, queries, targets, loaded.anatomy)
     ]  # fmt: skip
     return make_plan(sizes * len(inputs.sources), memory)
 

@@ -96,7 +96,7 @@ def captures(
     from attnviz.models.load import wrap
 
     loaded = wrap(model)
-    inputs = from_tensors(loaded.model, tensors, loaded.tokenizer)
+    inputs = from_tensors(loaded.model, tensors, loaded.tokenizer, loaded.anatomy)
     return run(loaded, inputs, selection or Selection(), memory, untrusted)
 
 
@@ -226,7 +226,7 @@ def guarded(
 ) -> Observation:
     """The observed run. Raises ModelError, see `explained`."""
     with explained(loaded, inputs, keeper.plan):
-        return observe(loaded.model, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)
+        return observe(loaded, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)
 
 
 def _listed(numbers: Sequence[int] | None) -> str | None:

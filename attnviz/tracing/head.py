@@ -81,7 +81,7 @@ def head_steps(
         return (head,) if number == layer.layer and head < heads else ()
 
     seen = observe(
-        loaded.model, inputs.tensors, inputs.sources, inputs.targets, lambda _: [keeper], wanted
+        loaded, inputs.tensors, inputs.sources, inputs.targets, lambda _: [keeper], wanted
     )
     if keeper.found is None:
         raise CaptureError(

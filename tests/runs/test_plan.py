@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attnviz.errors import UsageError
+from attnviz.models.anatomy.counts import expected_sites
 from attnviz.runs.plan import (
     KEEPS,
     Plan,
     Size,
-    expected_sites,
     free_memory,
     human,
     make_plan,
