@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, Capture
     from attnviz.attention.selection import Selection
-    from attnviz.attention.store.saved import open_capture as open
+    from attnviz.attention.store.reader import open_capture as open
     from attnviz.errors import AttnvizError
     from attnviz.models.load import load
-    from attnviz.runs.run import capture, captures
+    from attnviz.runs.call import capture, captures
 
 __version__ = "0.1.0"
 
@@ -26,10 +26,10 @@ _HOMES = {
     "Axis": "attnviz.attention.axis",
     "Capture": "attnviz.attention.capture",
     "Selection": "attnviz.attention.selection",
-    "capture": "attnviz.runs.run",
-    "captures": "attnviz.runs.run",
+    "capture": "attnviz.runs.call",
+    "captures": "attnviz.runs.call",
     "load": "attnviz.models.load",
-    "open": "attnviz.attention.store.saved",
+    "open": "attnviz.attention.store.reader",
 }
 
 __all__ = [

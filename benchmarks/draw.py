@@ -20,7 +20,7 @@ from attnviz.render.image.draw import draw
 from attnviz.render.image.grid import grid_pixels
 from attnviz.render.image.style import ImageStyle
 from attnviz.views.appearance import Appearance
-from attnviz.views.figure import figure_content
+from attnviz.views.build import figure
 
 TOKENS = 64
 
@@ -44,7 +44,7 @@ def synthetic(layers: int, heads: int, tokens: int = TOKENS) -> Capture:
 def ours(capture: Capture) -> bytes:
     """The grid as attnviz draws it."""
     count = sum(len(layer.heads) for layer in capture.stacks["self"].by_layer.values())
-    content = figure_content(capture, Selection(), Appearance(), most=grid_pixels(count))
+    content = figure(capture, Selection(), Appearance(most=grid_pixels(count)))
     return draw(content, ImageStyle()).to_bytes("png")
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 import sys
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
 import typer
 
-from attnviz.cli.app import COMMANDS
+from attnviz.cli.app import COMMANDS, help_of
+from attnviz.cli.options.spread import spread
 
 PAGE = Path(__file__).parent / "cli.md"
 HEAD = """# The commands
@@ -25,14 +26,13 @@ def page() -> str:
 
 def section(name: str, command: Any) -> str:
     """One command: its help text, then a table of its options by group."""
-    hints = get_type_hints(command, include_extras=True)
     rows: dict[str, list[str]] = {}
-    for parameter in inspect.signature(command).parameters.values():
-        if hints[parameter.name] is typer.Context:  # typer gives it, not the user
+    for parameter in inspect.signature(spread(command)).parameters.values():
+        if parameter.annotation is typer.Context:  # typer gives it, not the user
             continue
-        group, row = option(parameter, hints[parameter.name])
+        group, row = option(parameter, parameter.annotation)
         rows.setdefault(group, []).append(row)
-    lines = [f"## attnviz {name}", "", inspect.cleandoc(command.__doc__ or ""), ""]
+    lines = [f"## attnviz {name}", "", help_of(command), ""]
     for group, found in rows.items():
         lines += [f"**{group}**", "", "| | default | |", "|---|---|---|", *found, ""]
     return "\n".join(lines)

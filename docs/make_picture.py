@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 import attnviz
-from attnviz.render.terminal.picture import print_view
+from attnviz.render.terminal.picture import print_answer
 from attnviz.views.build import build
 
 TEXT = (
@@ -32,7 +32,7 @@ def main() -> None:
         emoji=False,
         legacy_windows=False,
     )
-    print_view(build(capture), console)
+    print_answer(build(capture), console)
     svg = console.export_svg(
         title=f'attnviz inspect "{TEXT}"', theme=MONOKAI, unique_id="attnviz", clear=True
     )

@@ -19,7 +19,7 @@ from attnviz.attention.capture import (
     ModelFacts,
     Prediction,
 )
-from attnviz.attention.store.saved import KEY
+from attnviz.attention.store.description import KEY
 from attnviz.attention.store.seal import seal
 
 if TYPE_CHECKING:

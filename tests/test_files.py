@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from attnviz.cli.output import writable, write_file, write_text
+from attnviz.cli.writing import writable, write_file
 from attnviz.errors import OutputError
 from attnviz.files import written
 from tests.captures import capture
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def put(path: Path) -> None:
-    write_text(path, "new\n")
+    write_file(path, lambda file: file.write(b"new\n"))
 
 
 def keep(path: Path) -> None:
@@ -162,8 +162,8 @@ def test_a_log_that_is_standard_output_is_added_to(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("old\n")
     code = (
-        "from pathlib import Path; from attnviz.cli.output import write_text;"
-        "write_text(Path('/dev/stdout'), 'new\\n')"
+        "from pathlib import Path; from attnviz.cli.writing import write_file;"
+        "write_file(Path('/dev/stdout'), lambda file: file.write(b'new\\n'))"
     )
     with log.open("a") as out:
         subprocess.run([sys.executable, "-c", code], stdout=out, check=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.attention.ranges import ranges
 from attnviz.errors import CaptureError, SelectionError
 
 if TYPE_CHECKING:
@@ -23,16 +24,8 @@ STACK_ORDER = ("cross", "self", "decoder", "encoder")
 class LayerAttention:
     """What was kept of one layer of a stack.
 
-    `heads` are the observed query heads (of `n_heads`); the first axis of every array in `kept`
-    runs over them. Names in `kept`: `weights` float32 (heads, queries, keys); `pooled`
-    (heads, query bins, key bins), the mass that a query of the bin gives the key bin on average,
-    `pooled_max` the largest weight in it, `pooled_cells` (query bins, key bins) its cells that the
-    mask allows;
-    `window` (heads, rows, columns), the weights from query and key `window_at` on, and
-    `window_allowed`, its mask; `top_keys` and `top_weights` (heads, queries, k), heaviest first;
-    `row_sums` (heads, queries); `column_means` (heads, keys); `links` (queries, 4): head, key,
-    weight and content excess of the query's strongest link; `heavy_keys` and `slashes`
-    (heads, n, 2): key, or query − key, and its share of the attention; `score.NAME` (heads,).
+    `heads` are the observed query heads (of `n_heads`), over which the first axis of most arrays in
+    `kept` runs. What each array is, by its name, says the table in `attnviz.attention.kept`.
     `allowed`: bool (queries, keys), absent when the maps were not kept.
     """
 
@@ -246,21 +239,6 @@ class Capture:
         `dtype` float16 or uint8 rounds the maps, and the saved capture notes by how much. Raises
         OutputError.
         """
-        from attnviz.attention.store.saved import save
+        from attnviz.attention.store.writer import save
 
         save(self, path, dtype)
-
-
-def ranges(numbers: object) -> str:
-    """`0-5, 7` for 0, 1, 2, 3, 4, 5, 7."""
-    values = sorted(set(numbers))  # type: ignore[call-overload]
-    parts: list[str] = []
-    start = previous = None
-    for value in [*values, None]:
-        if previous is not None and value != previous + 1:
-            parts.append(str(start) if start == previous else f"{start}-{previous}")
-            start = None
-        if start is None:
-            start = value
-        previous = value
-    return ", ".join(parts) or "none"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import re
+import reprlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attnviz.attention.capture import ranges
+from attnviz.attention.ranges import ranges
 from attnviz.attention.tokens import PART, is_range, resolve_tokens
 from attnviz.errors import SelectionError, UsageError
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 PAIR = re.compile(r"L(\d{1,18})H(\d{1,18})", re.IGNORECASE)
 LAYER_FORMS = "write a layer, a range or a list: 3, 0-5, 0-5,11,-1"
+NUMBER_FORMS = "give 3, [0, -1] or range(6); heads also as pairs [(3, 7), (5, 1)] for L3H7,L5H1"
 HEAD_FORMS = "write a head, a range, a list, or layer and head: 5, 0-3, 5,7, L3H7, L3H7,L5H1"
 
 
@@ -68,6 +71,30 @@ class Selection:
             if text is not None and not text.strip():
                 raise UsageError(f"{option} is empty", f"name one, or leave {option} out")
         return cls(layers, heads, pairs, stack, query, key)
+
+    @classmethod
+    def of(cls, layers: object = None, heads: object = None) -> Selection:
+        """The selection of these numbers, or of heads given as pairs (layer, head); None means all.
+
+        Numbers stand alone or in any sequence or array of integers; negative ones count from the
+        end. Raises SelectionError, about the parameter, for anything else and for none at all.
+        """
+        named = listed(heads, "heads")
+        pairs = [value for value in named if isinstance(value, (tuple, list)) and len(value) == 2]
+        if not pairs:
+            return cls(numbers(listed(layers, "layers"), "layers"), numbers(named, "heads"))
+        if layers is not None:
+            raise SelectionError("heads as pairs name their layers", "leave layers out")
+        if len(pairs) < len(named):
+            raise SelectionError("heads mixes numbers with pairs (layer, head)", NUMBER_FORMS)
+        found = tuple((whole(layer, "heads"), whole(head, "heads")) for layer, head in pairs)
+        for layer, head in found:
+            if layer < 0 or head < 0:
+                raise SelectionError(
+                    f"heads ({layer}, {head}) does not exist: in pairs both count from 0",
+                    NUMBER_FORMS,
+                )
+        return cls(pairs=found)
 
     @property
     def is_empty(self) -> bool:
@@ -150,6 +177,47 @@ class Selection:
         return is_range(self.query) and is_range(self.key)
 
 
+def numbers(values: Sequence[object], name: str) -> tuple[Range, ...]:
+    """The values of the parameter `name` as ranges of one number each."""
+    integers = [whole(value, name) for value in values]
+    return tuple(Range(number, number) for number in integers)
+
+
+def listed(given: object, name: str) -> list[object]:
+    """What a parameter holds, a number alone too; nothing where it was not given.
+
+    Raises SelectionError where it was given and holds nothing.
+    """
+    if given is None:
+        return []
+    if isinstance(given, (str, bytes)):
+        raise no_numbers(given, name)
+    try:
+        values = [*given]  # type: ignore[misc]
+    except TypeError:  # no sequence, or an array without dimensions
+        values = [given]
+    if not values:
+        raise SelectionError(
+            f"{name} is empty: nothing would be observed", f"name one, or leave {name} out"
+        )
+    return values
+
+
+def whole(value: object, name: str) -> int:
+    """The integer, which may be one of numpy."""
+    try:
+        if not isinstance(value, bool):
+            return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    raise no_numbers(value, name)
+
+
+def no_numbers(given: object, name: str) -> SelectionError:
+    """The error for what is no number of a layer or head."""
+    return SelectionError(f"{name} are whole numbers, not {reprlib.repr(given)}", NUMBER_FORMS)
+
+
 def parse_ranges(text: str, option: str, forms: str) -> tuple[Range, ...]:
     """`0-5,11,-1` as ranges. Raises UsageError naming the part that is malformed."""
     found = []
@@ -184,7 +252,7 @@ def parse_pairs(text: str) -> tuple[tuple[int, int], ...]:
 def check_agreement(
     layers: tuple[Range, ...], pairs: tuple[tuple[int, int], ...], layer_text: str, head_text: str
 ) -> None:
-    """Nothing. Raises UsageError when `--layer` leaves out a layer that `--head L3H7` names."""
+    """Raise UsageError when `--layer` leaves out a layer that `--head L3H7` names."""
     for number, head in pairs:
         if layers and not any(one.first <= number <= one.last for one in layers):
             raise UsageError(

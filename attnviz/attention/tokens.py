@@ -6,7 +6,7 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from attnviz.attention.capture import ranges
+from attnviz.attention.ranges import ranges
 from attnviz.attention.words import joined_label, word_groups
 from attnviz.errors import SelectionError
 
@@ -65,7 +65,7 @@ def resolve_tokens(spec: str, axis: Axis, option: str) -> list[int]:
 
 
 def require_one(spec: str, axis: Axis, option: str) -> None:
-    """Nothing. Raises SelectionError for a word that occurs several times, where one is meant."""
+    """Raise SelectionError for a word that occurs several times, where one is meant."""
     text = spec.strip()
     match = PART.fullmatch(text)
     found = [] if match is not None and _positions(match, axis) else occurrences(text, axis)

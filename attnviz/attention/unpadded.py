@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attnviz.attention.kept import ALLOWED, look_up, renumbered
+
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import Capture, LayerAttention
-
-# Which axes of an array run over queries and keys, by its name.
-QUERIES = {"weights": 1, "top_keys": 1, "top_weights": 1, "row_sums": 1, "links": 0}
-KEYS = {"weights": 2, "column_means": 1}
+    from attnviz.attention.kept import KeptArray
 
 
 def unpadded(capture: Capture) -> Capture:
@@ -26,41 +25,32 @@ def unpadded(capture: Capture) -> Capture:
 
 
 def cropped(layer: LayerAttention) -> LayerAttention:
-    """The layer without padding. Keys that arrays name are counted anew."""
+    """The layer without padding. Positions that arrays name are counted anew."""
     if not any(layer.queries.padding) and not any(layer.keys.padding):
         return layer
-    rows, columns = real(layer.queries), real(layer.keys)
-    kept = {name: cut(name, np.asarray(value), rows, columns) for name, value in layer.kept.items()}
-    allowed = layer.allowed
+    real = {"query": positions(layer.queries), "key": positions(layer.keys)}
+    new = {"query": new_numbers(layer.queries), "key": new_numbers(layer.keys)}
+
+    def cut(values: np.ndarray, array: KeptArray) -> np.ndarray:
+        """One array without padding, in memory of its own."""
+        part = np.asarray(values)[tuple(real.get(axis, slice(None)) for axis in array.axes)]
+        return renumbered(part, array, new)
+
     return replace(
         layer,
-        queries=layer.queries.take(range(*rows.indices(len(layer.queries)))),
-        keys=layer.keys.take(range(*columns.indices(len(layer.keys)))),
-        kept=kept,
-        allowed=None if allowed is None else allowed[rows, columns].copy(),
+        queries=layer.queries.take(range(len(layer.queries))[real["query"]]),
+        keys=layer.keys.take(range(len(layer.keys))[real["key"]]),
+        kept={name: cut(values, look_up(name)) for name, values in layer.kept.items()},
+        allowed=None if layer.allowed is None else cut(layer.allowed, ALLOWED),
     )
 
 
-def cut(name: str, values: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-    """One array of a layer, in memory of its own."""
-    where = [slice(None)] * values.ndim
-    if name in QUERIES:
-        where[QUERIES[name]] = rows
-    if name in KEYS:
-        where[KEYS[name]] = columns
-    found = values[tuple(where)].copy()
-    if name == "top_keys":
-        found[(found < columns.start) | (found >= columns.stop)] = -1  # all of weight 0
-        found[found >= 0] -= columns.start
-    elif name == "links":
-        found[:, 1] -= columns.start
-    elif name == "heavy_keys":
-        found[..., 0] -= columns.start
-    elif name == "window_at":
-        found -= (rows.start, columns.start)
-    return found
-
-
-def real(axis: Axis) -> slice:
+def positions(axis: Axis) -> slice:
     """Where the positions are that are not padding: they follow each other."""
     return slice(axis.first, axis.first + axis.real)
+
+
+def new_numbers(axis: Axis) -> np.ndarray:
+    """Int (positions,): the number of each among those that are not padding, −1 for padding."""
+    numbers = np.arange(len(axis)) - axis.first
+    return np.where(numbers < axis.real, numbers, -1).clip(-1)

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.attention.axis import Axis
+from attnviz.attention.kept import ALLOWED, look_up, renumbered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from attnviz.attention.capture import LayerAttention
+    from attnviz.attention.kept import KeptArray, Reduction
 
 Groups = tuple[tuple[int, ...], ...]
 PIECE_MARK = "##"
 BLOCK = 2**18  # weights that are merged together, so that no copy of all is made
+UFUNCS = {"sum": np.add, "max": np.maximum, "any": np.logical_or}
 BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
 
 
@@ -81,74 +84,93 @@ def joined_span(spans: Sequence[tuple[int, int] | None]) -> tuple[int, int] | No
     return (known[0][0], known[-1][1]) if known else None
 
 
-def merge_words(weights: np.ndarray, queries: Groups, keys: Groups) -> np.ndarray:
-    """Weights (…, queries, keys) between words: columns summed, rows averaged."""
-    merged = np.empty((*weights.shape[:-2], len(queries), len(keys)), weights.dtype)
-    if weights.size == 0:
+def merge_layer(layer: LayerAttention) -> LayerAttention:
+    """The layer between words, with the arrays whose entries can be joined; others are left out.
+
+    Head scores stay those of the tokens. A layer without whole maps comes back as it is.
+    """
+    if "weights" not in layer.kept:
+        return layer
+    queries, keys = word_groups(layer.queries), word_groups(layer.keys)
+    kept = {
+        name: merge_array(values, array, queries, keys)
+        for name, values in layer.kept.items()
+        if (array := look_up(name)).words is not None
+    }
+    allowed = layer.allowed
+    return replace(
+        layer,
+        queries=word_axis(layer.queries),
+        keys=word_axis(layer.keys),
+        kept=kept,
+        allowed=None if allowed is None else merge_array(allowed, ALLOWED, queries, keys),
+    )
+
+
+def merge_array(values: np.ndarray, array: KeptArray, queries: Groups, keys: Groups) -> np.ndarray:
+    """An array between words, joined along queries and keys as the table of kept arrays says.
+
+    Queries and keys that it names become the words that hold them.
+    """
+    ways, groups = array.words or {}, {"query": queries, "key": keys}
+    if {*ways} == {*groups}:
+        return merge_words(values, queries, keys, ways["query"], ways["key"])
+    merged = np.asarray(values)
+    for axis, way in ways.items():
+        merged = join(merged, groups[axis], array.axes.index(axis), way)
+    words = {axis: word_numbers(groups[axis]) for axis in groups}
+    return renumbered(merged, array, words)
+
+
+def word_numbers(groups: Groups) -> np.ndarray:
+    """Int (positions,): the number of the word that holds each."""
+    return np.repeat(np.arange(len(groups)), [len(group) for group in groups])
+
+
+def merge_words(
+    values: np.ndarray,
+    queries: Groups,
+    keys: Groups,
+    over_queries: Reduction = "mean",
+    over_keys: Reduction = "sum",
+) -> np.ndarray:
+    """Values (…, queries, keys) between words: of weights columns are summed, rows averaged."""
+    merged = np.empty((*values.shape[:-2], len(queries), len(keys)), values.dtype)
+    if values.size == 0:
         return merged
-    size = max(1, BLOCK * len(queries) // weights.size)
+    size = max(1, BLOCK * len(queries) // values.size)
     for word in range(0, len(queries), size):
         some = queries[word : word + size]
         start, stop = some[0][0], some[-1][-1] + 1
-        columns = np.add.reduceat(weights[..., start:stop, :], starts(keys), axis=-1)
+        columns = join(values[..., start:stop, :], keys, -1, over_keys)
         own = tuple(tuple(i - start for i in group) for group in some)
-        merged[..., word : word + size, :] = mean_of_rows(columns, own, axis=-2)
+        merged[..., word : word + size, :] = join(columns, own, -2, over_queries)
     return merged
 
 
-def mean_of_rows(values: np.ndarray, groups: Groups, axis: int) -> np.ndarray:
-    """The mean of `values` over the positions of every group along `axis`."""
-    sums = np.add.reduceat(values, starts(groups), axis=axis)
+def join(values: np.ndarray, groups: Groups, axis: int, way: Reduction) -> np.ndarray:
+    """The values with one entry for every group along `axis`."""
+    if way == "strongest":
+        return strongest(values, groups, axis)
+    starts = np.array([group[0] for group in groups], int)
+    if way != "mean":
+        return np.asarray(UFUNCS[way].reduceat(values, starts, axis=axis))
+    sums = np.add.reduceat(values, starts, axis=axis)
     shape = [1] * values.ndim
     shape[axis] = len(groups)
     sizes = np.array([len(group) for group in groups], values.dtype)
     return np.asarray(sums / sizes.reshape(shape))
 
 
-def starts(groups: Groups) -> list[int]:
-    """Where every group begins."""
-    return [group[0] for group in groups]
+def strongest(records: np.ndarray, groups: Groups, axis: int) -> np.ndarray:
+    """Of every group along `axis` the record, along the last, whose last field is the largest.
 
-
-def merge_layer(layer: LayerAttention) -> LayerAttention:
-    """The layer between words, with all that whole maps give; other pooled maps are left out.
-
-    Head scores stay those of the tokens. A layer without whole maps comes back as it is.
+    NaN where no record of the group has one.
     """
-    weights = layer.kept.get("weights")
-    if weights is None:
-        return layer
-    rows, columns = word_groups(layer.queries), word_groups(layer.keys)
-    kept = {name: value for name, value in layer.kept.items() if name.startswith("score.")}
-    kept["weights"] = merge_words(weights, rows, columns)
-    if "row_sums" in layer.kept:
-        kept["row_sums"] = mean_of_rows(layer.kept["row_sums"], rows, axis=1)
-    if "column_means" in layer.kept:
-        kept["column_means"] = np.add.reduceat(layer.kept["column_means"], starts(columns), axis=1)
-    if "links" in layer.kept:
-        kept["links"] = merge_links(layer.kept["links"], rows, columns)
-    allowed = layer.allowed
-    if allowed is not None and allowed.size:
-        allowed = np.logical_or.reduceat(allowed, starts(columns), axis=1)
-        allowed = np.logical_or.reduceat(allowed, starts(rows), axis=0)
-    return replace(
-        layer,
-        queries=word_axis(layer.queries),
-        keys=word_axis(layer.keys),
-        kept=kept,
-        allowed=allowed,
-    )
-
-
-def merge_links(links: np.ndarray, rows: Groups, columns: Groups) -> np.ndarray:
-    """The strongest link (head, key, weight, excess) of every word: the best of its tokens."""
-    word_of = {i: number for number, group in enumerate(columns) for i in group}
-    out = np.full((len(rows), links.shape[1]), np.nan, links.dtype)
-    for number, group in enumerate(rows):
-        own = links[list(group)]
-        known = ~np.isnan(own[:, 3])
-        if known.any():
-            best = own[known][np.argmax(own[known, 3])].copy()
-            best[1] = word_of.get(int(best[1]), np.nan)
-            out[number] = best
-    return out
+    rows = np.moveaxis(np.asarray(records), axis, -2)  # (…, positions, fields)
+    strength = np.where(np.isnan(rows[..., -1]), -np.inf, rows[..., -1])
+    best = [strength[..., list(group)].argmax(axis=-1) + group[0] for group in groups]
+    places = np.stack(best, axis=-1) if best else np.empty((*rows.shape[:-2], 0), int)
+    picked = np.take_along_axis(rows, places[..., None], axis=-2)
+    picked[np.isnan(picked[..., -1])] = np.nan
+    return np.moveaxis(picked, -2, axis)

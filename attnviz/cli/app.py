@@ -8,19 +8,22 @@ import shlex
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
+from inspect import cleandoc
 from typing import Annotated, Any
 
 import typer
+from typer.exceptions import TyperException
 
 import attnviz
 from attnviz.cli import interrupt
 from attnviz.cli.commands import check, compare, export, heads, inspect, models, trace
-from attnviz.cli.options import NONE
-from attnviz.cli.output import print_error
+from attnviz.cli.options.panels import NONE
+from attnviz.cli.options.spread import spread
+from attnviz.cli.score_list import listing
+from attnviz.cli.talk import print_error
 from attnviz.errors import AttnvizError, OutputError, UsageError
+from attnviz.plugins import load_plugins
 
-# What typer raises for a wrong command line: the base of the one such error that it documents.
-WrongUsage: Any = typer.BadParameter.__mro__[1]
 REWORDED = {
     "Value error, ": "",
     "Input should be": "must be",
@@ -35,17 +38,34 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog='Start with: attnviz inspect "The old sailor met the widow, and then the old sailor"',
 )
-COMMANDS: dict[str, Callable[..., None]] = {
-    "inspect": inspect.inspect,
-    "export": export.export,
-    "heads": heads.heads,
-    "compare": compare.compare,
-    "trace": trace.trace,
-    "check": check.check,
-    "models": models.models,
-}
-for name, command in COMMANDS.items():
-    app.command(name)(command)
+COMMANDS: dict[str, Callable[..., None]] = {}
+SCORES = "{scores}"  # in the help text of a command: the list of scores
+
+
+def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as a command: its docstring is the help, its groups are its options."""
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        COMMANDS[name] = function
+        app.command(name, help=help_of(function))(spread(function))
+        return function
+
+    return register
+
+
+def help_of(function: Callable[..., None]) -> str:
+    """The help text of a command."""
+    text = cleandoc(function.__doc__ or "")
+    return text.replace(SCORES, listing()) if SCORES in text else text
+
+
+command("inspect")(inspect.inspect)
+command("export")(export.export)
+command("heads")(heads.heads)
+command("compare")(compare.compare)
+command("trace")(trace.trace)
+command("check")(check.check)
+command("models")(models.models)
 
 
 def _version(wanted: bool) -> None:
@@ -102,16 +122,19 @@ def called(arguments: list[str]) -> int:
         code = app(arguments, prog_name="attnviz", standalone_mode=False)
     except SystemExit as stop:
         code = stop.code
-    except WrongUsage as error:
+    except TyperException as error:
         raise plain(error) from error
     sys.stdout.flush()  # a pipe that nobody reads shows here, not when the interpreter ends
     return code if isinstance(code, int) else 0
 
 
 def suggest(arguments: list[str]) -> None:
-    """Nothing. Raises UsageError when a text stands where a command belongs."""
+    """Raise UsageError when a text stands where a command belongs; plug-ins may know it."""
     first = arguments[0]
     if first.startswith("-") or first in COMMANDS:
+        return
+    load_plugins()
+    if first in COMMANDS:
         return
     if first == "help":
         raise UsageError("help is no command", "attnviz --help, or attnviz inspect --help")
@@ -129,7 +152,8 @@ def plain(error: Any) -> UsageError:
     message = " ".join(error.format_message().split()).rstrip(".")
     for theirs, ours in REWORDED.items():
         message = message.replace(theirs, ours)
-    command = error.ctx.command_path if error.ctx is not None else "attnviz"
-    extra = "unexpected extra argument" in message and command == "attnviz inspect"
-    hint = 'put the text in quotes: attnviz inspect "some text"' if extra else f"{command} --help"
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "attnviz"
+    extra = "unexpected extra argument" in message and path == "attnviz inspect"
+    hint = 'put the text in quotes: attnviz inspect "some text"' if extra else f"{path} --help"
     return UsageError(f"{message[:1].lower()}{message[1:]}", hint)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from attnviz.cli.output import print_line
 from attnviz.cli.source import require_run
 from attnviz.errors import UsageError
+from attnviz.views.answer import Answer, Facts
+from attnviz.views.listing import Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from attnviz.attention.selection import Selection
-    from attnviz.cli.output import Talk
+    from attnviz.cli.sink import Sink
     from attnviz.cli.source import Foresee, LoadRequest, Source
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.sources.map_source import Origin
     from attnviz.runs.forecast import Forecast, Path
     from attnviz.runs.plan import Plan
+    from attnviz.runs.request import RunRequest
 
 ORIGINS: dict[Origin, str] = {
     "recomputed": "in row blocks of these heads alone",
@@ -37,39 +36,36 @@ class Planning:
     `foresee` refuses an input whose plan the command cannot use. Every text is read `runs` times.
     """
 
-    selection: Selection
-    talk: Talk
-    memory: str | None = None
-    bos: bool | None = None
-    truncate: bool = False
-    form: str = "table"
+    run: RunRequest
+    sink: Sink
     foresee: Foresee | None = None
     runs: int = 1
 
-    def __call__(self, sources: Sequence[Source], request: LoadRequest) -> None:
+    def __call__(self, sources: Sequence[Source], load: LoadRequest) -> None:
         """Print the plan of the longest text. Raises UsageError for a saved capture."""
         if any(source.saved is not None for source in sources):
             raise UsageError("--plan runs no model on a saved capture", "leave --plan out")
         from attnviz.inputs.encode import encode_batch
 
         texts = [text for source in sources for text in source.read()]
-        loaded = request.load(self.talk)
+        loaded = load.load(self.sink.talk)
         inputs = (
-            encode_batch(loaded, [one], bos=self.bos, truncate=self.truncate) for one in texts
+            encode_batch(loaded, [one], bos=self.run.bos, truncate=self.run.truncate)
+            for one in texts
         )
         self.show(loaded, inputs)
 
-    def probe(self, request: LoadRequest) -> None:
+    def probe(self, load: LoadRequest) -> None:
         """Print the plan of one draw of repeated tokens, and the time that all draws take."""
-        loaded = request.load(self.talk)
+        loaded = load.load(self.sink.talk)
         from attnviz.inputs.repeated import repeated_tokens
         from attnviz.runs.repeated_tokens import SEEDS
 
-        self.show(loaded, [repeated_tokens(loaded, 0, self.bos)] * SEEDS)
+        self.show(loaded, [repeated_tokens(loaded, 0, self.run.bos)] * SEEDS)
 
     def checks(
         self,
-        request: LoadRequest,
+        load: LoadRequest,
         text: str,
         target: str | None,
         source_lang: str | None = None,
@@ -77,11 +73,11 @@ class Planning:
     ) -> None:
         """Print what the checks of a model keep, and the time of their runs."""
         from attnviz.runs.check import beside_eager, read, runs_of
-        from attnviz.runs.plan import human
+        from attnviz.runs.memory import human
 
-        loaded = request.load(self.talk)
+        loaded = load.load(self.sink.talk)
         inputs = read(loaded, text, target, source_lang, target_lang)
-        plan, why = beside_eager(loaded, inputs.tensors, self.memory)
+        plan, why = beside_eager(loaded, inputs.tensors, self.run)
         found = replace(self.forecast(loaded, inputs), plan=plan)
         runs = runs_of(inputs.tensors, sum(len(path.layers) for path in found.paths), not why)
         what = f"no maps ({why})" if why else "whole maps beside those of eager"
@@ -93,7 +89,7 @@ class Planning:
         lengths: list[int] = []
         longest = None
         for one in inputs:
-            require_run(self.foresee, loaded, one, self.selection, self.memory)
+            require_run(self.foresee, loaded, one, self.run)
             lengths.append(len(one.source))
             if longest is None or len(one.source) > len(longest.source):
                 longest = one
@@ -105,50 +101,52 @@ class Planning:
         """The forecast of one run."""
         from attnviz.runs.forecast import forecast
 
-        with self.talk.progress("time short runs"):
-            return forecast(loaded, inputs, self.selection, self.memory)
+        with self.sink.talk.progress("time short runs"):
+            return forecast(loaded, inputs, self.run)
 
     def tell(
         self, loaded: LoadedModel, found: Forecast, lengths: Sequence[int], *keeps: str
     ) -> None:
         """Print what is kept, how long it takes, and the path of each layer."""
         seconds = self.runs * sum(found.at(length) for length in lengths)
-        if self.form == "json":
-            values = {
-                "plan": asdict(found.plan),
-                "attention": loaded.facts.implementation,
-                "own_maps": found.own_maps,
-                "tokens": found.tokens,
-                "texts": len(lengths),
-                "runs": self.runs,
-                "seconds": seconds,
-                "tries": [{"tokens": tokens, "seconds": took} for tokens, took in found.tries],
-                "layers": [asdict(path) for path in found.paths],
-            }
-            sys.stdout.write(json.dumps(values) + "\n")
-            return
         facts = loaded.facts
-        several = f", the longest of {len(lengths):,} texts" if len(lengths) > 1 else ""
+        values = {
+            "plan": asdict(found.plan),
+            "attention": facts.implementation,
+            "own_maps": found.own_maps,
+            "tokens": found.tokens,
+            "texts": len(lengths),
+            "runs": self.runs,
+            "seconds": seconds,
+            "tries": [{"tokens": tokens, "seconds": took} for tokens, took in found.tries],
+            "layers": [asdict(path) for path in found.paths],
+        }
         tried = ", ".join(f"{tokens:,} in {took:.2g} s" for tokens, took in found.tries[-2:])
         took = f"about {duration(seconds)}"
         if self.runs > 1:  # some observe less than the one that was timed
             took = f"up to {duration(seconds)} for {self.runs} runs"
-        attention = f"{facts.implementation} attention · " if facts.implementation else ""
-        lines = [
-            f"{facts.name}  {facts.architecture} · {facts.dtype} · {facts.device} · {attention}"
-            f"{found.tokens:,} tokens{several}",
+        lines = (
+            *reading(facts.implementation, len(lengths)),
             *keeps,
             *beside(found),
             f"time    {took} beside loading on a quiet machine, by short runs (tokens: {tried})",
             *(path_line(path) for path in found.paths),
-        ]
-        for line in lines:
-            print_line(line, sys.stdout)
+        )
+        about = Facts(facts, tokens=found.tokens)
+        self.sink.print(Answer(about, (Listing(lines, values),), loaded.notes))
+
+
+def reading(attention: str, texts: int) -> tuple[str, ...]:
+    """How the model attends, and of how many texts this one is the longest."""
+    said = [f"{attention} attention"] if attention else []
+    said += [f"the longest of {texts:,} texts"] if texts > 1 else []
+    return (f"reads   {', '.join(said)}",) if said else ()
 
 
 def keeping(plan: Plan) -> tuple[str, str]:
     """What is kept, and what would be if it did not fit."""
-    from attnviz.runs.plan import KEEPS, human
+    from attnviz.runs.memory import human
+    from attnviz.runs.plan import KEEPS
 
     keeps = KEEPS[plan.keeps]
     if plan.side and plan.keeps != "whole":
@@ -163,7 +161,7 @@ def keeping(plan: Plan) -> tuple[str, str]:
 
 def beside(found: Forecast) -> tuple[str, ...]:
     """What the model's own maps take, where it makes them whole."""
-    from attnviz.runs.plan import human
+    from attnviz.runs.memory import human
 
     if not found.own_maps:
         return ()
@@ -173,7 +171,7 @@ def beside(found: Forecast) -> tuple[str, ...]:
 
 def path_line(path: Path) -> str:
     """`layers  self 0-3: 4 heads each, in row blocks of these heads alone`."""
-    from attnviz.attention.capture import ranges
+    from attnviz.attention.ranges import ranges
 
     what = "not observed"
     if path.origin is not None:

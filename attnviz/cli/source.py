@@ -7,21 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from attnviz.cli.output import Talk
+from attnviz.cli.talk import Talk
 from attnviz.errors import InputError, SelectionError, UsageError
 from attnviz.models.find.samples import PREFIX
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
-    from attnviz.attention.selection import Selection
     from attnviz.inputs.encode import ModelInputs
     from attnviz.inputs.text import Text
     from attnviz.models.load import LoadedModel
     from attnviz.runs.plan import Plan
+    from attnviz.runs.request import RunRequest
 
-    Foresee = Callable[[LoadedModel, ModelInputs, Selection, str | None], Plan]
+    Foresee = Callable[[LoadedModel, ModelInputs, RunRequest], Plan]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Source:
     target_lang: str | None = None
 
     def check(self) -> None:
-        """Nothing. Raises UsageError unless there is exactly one source."""
+        """Raise UsageError unless there is exactly one source."""
         given = [
             name
             for name, value in (("TEXT", self.text), ("--file", self.file), ("--texts", self.texts))
@@ -136,114 +136,99 @@ class LoadRequest:
 
 def captures(
     source: Source,
-    request: LoadRequest,
-    selection: Selection,
+    load: LoadRequest,
+    run: RunRequest,
     talk: Talk,
-    memory: str | None,
-    bos: bool | None,
-    truncate: bool,
     also: Source | None = None,
-    batch_size: int = 1,
     foresee: Foresee | None = None,
-    untrusted: bool = False,
 ) -> Iterator[Capture]:
     """The capture of every text, with the model loaded once; or the one that was saved.
 
-    The texts of `also` follow those of the source. So many texts are run at once, filled up on the
-    right, where no earlier token sees it; each capture is that of its text alone. One that fails
-    its checks is an error, unless `untrusted`. What `foresee` (or the plan itself) refuses of any
-    text is refused before the first is run.
+    The texts of `also` follow those of the source. Those of a batch are filled up on the right,
+    where no earlier token sees it; each capture is that of its text alone. What `foresee` (or the
+    plan itself) refuses of any text is refused before the first is run.
     """
     if source.saved is not None:
-        yield open_saved(source.saved, request.name or request.adapter)
+        yield open_saved(source.saved, load.name or load.adapter)
         return
     if source.hint:
         talk.hint(source.hint)
     texts = [*source.read(), *(also.read() if also is not None else ())]
-    loaded = request.load(talk)
+    loaded = load.load(talk)
     from attnviz.attention.unpadded import unpadded
     from attnviz.inputs.encode import encode_batch
-    from attnviz.runs.run import broken_checks, run
+    from attnviz.runs import run as runs
 
     prepared: list[tuple[list[ModelInputs], ModelInputs]] = []
-    for batch in batches(texts, batch_size):
-        alone = [encode_batch(loaded, [text], bos=bos, truncate=truncate) for text in batch]
+    encoding: dict[str, Any] = {"bos": run.bos, "truncate": run.truncate}
+    for batch in batches(texts, run.batch_size):
+        alone = [encode_batch(loaded, [text], **encoding) for text in batch]
         inputs = alone[0]
         if len(batch) > 1:
-            together = encode_batch(loaded, batch, bos=bos, truncate=truncate, side="right")
+            together = encode_batch(loaded, batch, side="right", **encoding)
             inputs = replace(together, notes=())
         for one in alone if len(batch) == 1 else (*alone, inputs):
-            require_run(foresee, loaded, one, selection, memory)
+            require_run(foresee, loaded, one, run)
         prepared.append((alone, inputs))
     done = 0
     for alone, inputs in prepared:
         done += len(alone)
         which = f"text {done:,} of {len(texts):,}, " if len(texts) > 1 else ""
         with talk.progress(f"run {which}{len(inputs.sources[0]):,} tokens"):
-            found = run(loaded, inputs, selection, memory, untrusted)
+            found = runs.run(loaded, inputs, run)
         if len(alone) > 1:
             found = [
                 replace(unpadded(capture), notes=(*own.notes, *capture.notes))
                 for own, capture in zip(alone, found, strict=True)
             ]
         for capture in found:
-            if broken := broken_checks(capture.checks):
+            if broken := runs.broken_checks(capture.checks):
                 talk.hint(f"{capture.model.name} is not to be trusted: {broken}")
             yield capture
 
 
 def require_runs(
-    source: Source,
-    request: LoadRequest,
-    selection: Selection,
-    talk: Talk,
-    memory: str | None,
-    bos: bool | None,
-    truncate: bool,
-    foresee: Foresee,
+    source: Source, load: LoadRequest, run: RunRequest, talk: Talk, foresee: Foresee
 ) -> None:
-    """Nothing. Raises what `captures` would refuse, from an outline of the model where that does.
+    """Raise what `captures` would refuse, from an outline of the model where that does.
 
-    Layers that count from the end take the model itself.
+    Layers that count from the end take the model itself where its config does not tell of them.
     """
-    loaded = request.load(talk, weights=selection.counts_back)
+    loaded = load.load(talk, weights=False)
     from attnviz.inputs.encode import encode_batch
+    from attnviz.runs.layers import told_layers
 
     for text in source.read():
-        inputs = encode_batch(loaded, [text], bos=bos, truncate=truncate)
-        require_run(foresee, loaded, inputs, selection, memory)
+        inputs = encode_batch(loaded, [text], bos=run.bos, truncate=run.truncate)
+        if run.selection.counts_back and told_layers(loaded, inputs, run.selection) is None:
+            loaded = load.load(talk)
+        require_run(foresee, loaded, inputs, run)
 
 
 def require_run(
-    foresee: Foresee | None,
-    loaded: LoadedModel,
-    inputs: ModelInputs,
-    selection: Selection,
-    memory: str | None,
+    foresee: Foresee | None, loaded: LoadedModel, inputs: ModelInputs, run: RunRequest
 ) -> None:
-    """Nothing. Raises what the run would be refused for, with the place of the text."""
+    """Raise what the run would be refused for, with the place of the text."""
     from attnviz.runs.forecast import foreseen
 
     try:
-        (foresee or foreseen)(loaded, inputs, selection, memory)
+        (foresee or foreseen)(loaded, inputs, run)
     except SelectionError as error:
         where = f"{inputs.texts[0].where}: " if inputs.texts[0].where else ""
         raise SelectionError(f"{where}{error.message}", error.hint) from error
 
 
-def one_token_each(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
-) -> Plan:
+def one_token_each(loaded: LoadedModel, inputs: ModelInputs, run: RunRequest) -> Plan:
     """The plan of a run. Raises SelectionError where `--query` or `--key` is a repeated word."""
     from attnviz.attention.tokens import require_one
     from attnviz.runs.forecast import foreseen
-    from attnviz.runs.retain import shown_axes
+    from attnviz.runs.scope import shown_axes
 
-    for axes in shown_axes(inputs, selection)[1]:
+    for axes in shown_axes(inputs, run.selection)[1]:
         for option, axis in zip(("query", "key"), axes, strict=True):
-            if spec := getattr(selection, option):
+            if spec := getattr(run.selection, option):
                 require_one(spec, axis, f"--{option}")
-    return foreseen(loaded, inputs, selection, memory)
+    return foreseen(loaded, inputs, run)
 
 
 def batches(texts: Sequence[Text], size: int) -> Iterator[list[Text]]:
@@ -261,24 +246,18 @@ def batches(texts: Sequence[Text], size: int) -> Iterator[list[Text]]:
             yield alike[start : start + size]
 
 
-def probed(
-    request: LoadRequest,
-    selection: Selection,
-    talk: Talk,
-    memory: str | None,
-    bos: bool | None,
-) -> Iterator[Capture]:
+def probed(load: LoadRequest, run: RunRequest, talk: Talk) -> Iterator[Capture]:
     """The captures of repeated random tokens."""
-    loaded = request.load(talk)
+    loaded = load.load(talk)
     from attnviz.runs.repeated_tokens import on_repeated_tokens
 
     with talk.progress("run repeated tokens"):
-        yield from on_repeated_tokens(loaded, selection, memory, bos)
+        yield from on_repeated_tokens(loaded, run)
 
 
 def open_saved(path: str, model: str | None) -> Capture:
     """The saved capture at `path`."""
-    from attnviz.attention.store.saved import open_capture
+    from attnviz.attention.store.reader import open_capture
 
     if model is not None:
         raise UsageError("a saved capture needs no model", "leave -m and --adapter out")

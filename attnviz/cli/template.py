@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attnviz.cli.writing import STDOUT, writable
 from attnviz.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from attnviz.views.appearance import Appearance
 
 FIELDS = ("model", "stack", "layer", "head", "index")
-STDOUT = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,28 @@ class Template:
     def suffix(self) -> str:
         """The kind of file, without the dot and in small letters."""
         return Path(self.text).suffix.removeprefix(".").lower()
+
+    @property
+    def printed(self) -> bool:
+        """Whether it is standard output."""
+        return self.text == STDOUT
+
+    def check(self, *, several: bool, filled: tuple[str, ...] = FIELDS) -> None:
+        """Raise UsageError when one file would hold many texts, or the name has a place that is
+        not filled; OutputError where the file cannot be made.
+        """
+        if self.printed:
+            return
+        for name in FIELDS:
+            if name in self.fields and name not in filled:
+                places = ", ".join(f"{{{field}}}" for field in filled) or "no places"
+                raise UsageError(
+                    f"-o {self.text}: nothing fills {{{name}}} here", f"there are {places}"
+                )
+        if several and "index" not in self.fields:
+            raise UsageError("-o holds one text, --texts gives many", "put {index} into the name")
+        if not self.fields:
+            writable(self.path())
 
     def path(self, **values: object) -> Path:
         """The path with its places filled; a slash in a value does not make a folder."""

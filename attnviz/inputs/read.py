@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
@@ -39,14 +40,14 @@ def read_stdin() -> str:
     return one_text(data, "standard input")
 
 
-def read_texts(path: str | Path) -> list[Text]:
-    """Many texts: one per line of .txt, one object per line of .jsonl, one row of .csv.
+def read_texts(path: str | Path) -> Iterator[Text]:
+    """Many texts, one after another: one per line of .txt, object of .jsonl, or row of .csv.
 
     JSON objects and CSV rows have `text`, and may have `pair`, `target`, `source_lang` and
     `target_lang`. Empty lines are left out. Raises InputError with file and line number.
     """
     path = input_file(path)
-    readers: dict[str, Callable[[str, Path], Iterator[Text]]] = {
+    readers: dict[str, Callable[[Path], Iterator[Text]]] = {
         ".txt": lines_of,
         ".jsonl": objects_of,
         ".csv": rows_of,
@@ -57,10 +58,12 @@ def read_texts(path: str | Path) -> list[Text]:
             f"{path} is of no known kind of many texts",
             "give .txt (one per line), .jsonl or .csv; --file takes any file as one text",
         )
-    texts = list(reader(decode(read_bytes(path), str(path)), path))
-    if not texts:
+    texts = reader(path)
+    first = next(texts, None)
+    if first is None:
         raise InputError(f"{path} holds no text")
-    return texts
+    yield first
+    yield from texts
 
 
 def read_bytes(path: Path, most: int = -1) -> bytes:
@@ -68,9 +71,18 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
 
     Files of more than `most` bytes are refused, unless it is negative.
     """
+    with readable(path), path.open("rb") as file:
+        data = file.read(most + 1 if most >= 0 else -1)
+    if 0 <= most < len(data):
+        raise InputError(f"{path} is larger than {most >> 20} MiB", "give less of it")
+    return data
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Whatever reading the file raises inside comes out as an InputError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(most + 1 if most >= 0 else -1)
+        yield
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except IsADirectoryError:
@@ -79,9 +91,16 @@ def read_bytes(path: Path, most: int = -1) -> bytes:
         raise InputError(f"{path} may not be read", "check its permissions") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r} cannot be read: {error}") from None
-    if 0 <= most < len(data):
-        raise InputError(f"{path} is larger than {most >> 20} MiB", "give less of it")
-    return data
+
+
+def read_lines(path: Path, newline: str | None) -> Iterator[str]:
+    """The lines of a file, read one by one; their ends are as `open` gives them for `newline`."""
+    begun = 0
+    with readable(path), path.open("rb") as file:
+        for line in file:  # ended by \n, which is part of no other character in UTF-8
+            text = decode(line, str(path), begun)
+            begun += len(line)
+            yield from io.StringIO(text, newline)  # Macs of old wrote \r
 
 
 def one_text(data: bytes, where: str) -> str:
@@ -96,36 +115,36 @@ def one_text(data: bytes, where: str) -> str:
     return text
 
 
-def decode(data: bytes, where: str) -> str:
-    """The bytes as UTF-8 text without a byte-order mark."""
+def decode(data: bytes, where: str, begun: int = 0) -> str:
+    """The bytes as UTF-8 text; without a byte-order mark, unless others came before: so many."""
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8" if begun else "utf-8-sig")
     except UnicodeDecodeError as error:
         # error.object lacks the byte-order mark that the codec has taken off.
         at = error.start + len(data) - len(error.object)
         raise InputError(
-            f"{where} is not UTF-8: byte 0x{data[at]:02x} at offset {at}",
+            f"{where} is not UTF-8: byte 0x{data[at]:02x} at offset {begun + at}",
             "convert it, for example: iconv -f latin1 -t utf-8",
         ) from None
 
 
-def lines_of(content: str, path: Path) -> Iterator[Text]:
+def lines_of(path: Path) -> Iterator[Text]:
     """One text per line that is not blank."""
-    for number, line in enumerate(io.StringIO(content, newline=None), start=1):
+    for number, line in enumerate(read_lines(path, None), start=1):
         if line.strip():
             yield Text(line.rstrip("\n"), where=f"{path}:{number}")
 
 
-def objects_of(content: str, path: Path) -> Iterator[Text]:
+def objects_of(path: Path) -> Iterator[Text]:
     """One text per JSON object."""
-    for number, line in enumerate(io.StringIO(content, newline=None), start=1):
+    for number, line in enumerate(read_lines(path, None), start=1):
         if not line.strip():
             continue
         where = f"{path}:{number}"
-        found = parsed(line, where)
-        if not isinstance(found, dict):
+        given = parsed(line, where)
+        if not isinstance(given, dict):
             raise InputError(f"{where} is not a JSON object", 'write {"text": "…"}')
-        yield text_from(found, where)
+        yield text_from(given, where)
 
 
 def parsed(text: str, where: str) -> Any:
@@ -146,9 +165,9 @@ def csv_refused(where: str, error: csv.Error) -> InputError:
     return InputError(f"{where} is not CSV: {error}")
 
 
-def rows_of(content: str, path: Path) -> Iterator[Text]:
+def rows_of(path: Path) -> Iterator[Text]:
     """One text per CSV row below a header."""
-    reader = csv.DictReader(io.StringIO(content, newline=""), strict=True)
+    reader = csv.DictReader(read_lines(path, ""), strict=True)
     try:
         columns = list(reader.fieldnames or ())
         if columns and "text" not in columns:
@@ -166,11 +185,11 @@ def rows_of(content: str, path: Path) -> Iterator[Text]:
         raise csv_refused(f"{path}:{reader.line_num}", error) from None
 
 
-def text_from(found: dict[str, object], where: str) -> Text:
+def text_from(given: dict[str, object], where: str) -> Text:
     """The text of one object, whose fields must be texts."""
     fields: dict[str, str] = {}
     for name in FIELDS:
-        value = found.get(name)
+        value = given.get(name)
         if name == "text" and value in (None, ""):
             raise InputError(f"{where} has no text", 'each needs the field "text"')
         if value is not None and not isinstance(value, str):

@@ -13,7 +13,8 @@ import torch
 from torch import nn
 
 from attnviz.attention.axis import fitted, joined, slots
-from attnviz.attention.capture import AttentionStack, LayerAttention, ranges
+from attnviz.attention.capture import AttentionStack, LayerAttention
+from attnviz.attention.ranges import ranges
 from attnviz.errors import CaptureError
 from attnviz.models.anatomy.counts import media_tokens
 from attnviz.models.anatomy.handed import missing
@@ -396,7 +397,7 @@ def observe(
 
 
 def unseen(name: str, folded: Mapping[str, tuple[int, ...]]) -> CaptureError:
-    """The error for a model without a layer that can be shown; `folded` maps are of unknown heads."""
+    """The error for a model without a layer to show; `folded` are maps of an unknown head count."""
     for path, shape in folded.items():
         return CaptureError(
             f"no attention of {name} can be shown: {headless(path, shape)}", missing("heads")

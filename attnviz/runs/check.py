@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from attnviz.attention.capture import Check
-from attnviz.attention.selection import Selection
 from attnviz.inputs.encode import encode
 from attnviz.inputs.tensors import from_tensors
 from attnviz.models.placement import is_quantized
@@ -16,8 +15,9 @@ from attnviz.observe.checks.crosscheck import crosscheck, matters
 from attnviz.observe.checks.self_check import SelfCheck, verdicts
 from attnviz.observe.engine import observe
 from attnviz.runs.failures import explained
-from attnviz.runs.plan import human
-from attnviz.runs.retain import planned
+from attnviz.runs.memory import human
+from attnviz.runs.request import RunRequest
+from attnviz.runs.scope import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ def check_model(
     loaded: LoadedModel,
     text: str,
     target: str | None = None,
-    memory: str | None = None,
+    request: RunRequest = RunRequest(),
     source_lang: str | None = None,
     target_lang: str | None = None,
 ) -> list[Check]:
@@ -41,14 +41,14 @@ def check_model(
 
     Raises UsageError when the memory is not enough, ModelError when the model cannot be run.
     """
-    return check_inputs(loaded, read(loaded, text, target, source_lang, target_lang), memory)
+    return check_inputs(loaded, read(loaded, text, target, source_lang, target_lang), request)
 
 
 def check_inputs(
-    loaded: LoadedModel, inputs: ModelInputs, memory: str | None = None
+    loaded: LoadedModel, inputs: ModelInputs, request: RunRequest = RunRequest()
 ) -> list[Check]:
     """What `check_model` gives, on a text that was read already."""
-    plan, why = beside_eager(loaded, inputs.tensors, memory)
+    plan, why = beside_eager(loaded, inputs.tensors, request)
     with explained(loaded, inputs, plan):
         return proofs(loaded, inputs.tensors, why)
 
@@ -89,14 +89,14 @@ def read(
 
 
 def beside_eager(
-    loaded: LoadedModel, tensors: dict[str, Any], memory: str | None
+    loaded: LoadedModel, tensors: dict[str, Any], request: RunRequest
 ) -> tuple[Plan, str]:
     """The plan of the maps that are compared with those of eager, and why none are, else empty.
 
     Both are held at once, of one example or two. Raises UsageError like any run.
     """
     inputs = from_tensors(loaded.model, tensors, anatomy=loaded.anatomy)
-    plan = planned(loaded, inputs, Selection(), memory)
+    plan = planned(loaded, inputs, request)
     kept = 2 * plan.maps * max(examples(tensors))
     why = ""
     if is_quantized(loaded.model):

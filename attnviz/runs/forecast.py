@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from attnviz.runs.retain import Keeper, planned, wanted
-from attnviz.runs.run import counted, guarded, stacks_of, validate
+from attnviz.runs.layers import in_layers, validate
+from attnviz.runs.retain import Keeper
+from attnviz.runs.run import from_start, guarded, stacks_of
+from attnviz.runs.scope import planned, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from attnviz.attention.axis import Axis
-    from attnviz.attention.selection import Selection
     from attnviz.inputs.encode import ModelInputs
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.engine import Observation
     from attnviz.observe.sources.map_source import Origin
     from attnviz.runs.plan import Plan
+    from attnviz.runs.request import RunRequest
 
 FIRST = 64  # tokens that the shortest run has at least, where there are as many
 ENOUGH = 0.5  # seconds that the longest must take, where it is not half of all
@@ -75,17 +77,14 @@ class Forecast:
         return float(both @ [tokens, tokens**2])
 
 
-def forecast(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
-) -> Forecast:
+def forecast(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> Forecast:
     """The forecast of a run on one example. The model reads shortened inputs only.
 
     Raises UsageError when the memory is not enough, SelectionError for what does not exist.
     """
-    short = shortened(inputs, FIRST)
-    selection = counted(loaded, short, selection)
-    wants = wanted(inputs, selection)
-    plan = planned(loaded, inputs, selection, memory)
+    first = from_start(loaded, shortened(inputs, FIRST), request)
+    wants = wanted(inputs, first.selection)
+    plan = planned(loaded, inputs, first)
     seen: list[Observation] = []
 
     def run(tokens: int) -> None:
@@ -95,21 +94,21 @@ def forecast(
     tokens = len(inputs.source)
     on_cpu = loaded.facts.device == "cpu"
     tries = timed(run, tokens, time.thread_time if on_cpu else time.perf_counter)
-    validate(seen[0], selection, loaded.facts.name)
-    stacks_of(seen[0], inputs, selection, loaded.facts.name)
+    layers = validate(seen[0], request.selection, loaded.facts.name)
+    if request.selection.counts_back and first != (right := in_layers(request, layers)):
+        return forecast(loaded, inputs, right)
+    stacks_of(seen[0], inputs, request.selection, loaded.facts.name)
     own_maps = made_whole(loaded, inputs, seen[0])
     return Forecast(plan, tokens, paths_of(seen[0]), tries, own_maps)
 
 
-def foreseen(
-    loaded: LoadedModel, inputs: ModelInputs, selection: Selection, memory: str | None
-) -> Plan:
-    """The plan that a run obeys. At most a shortened input is read, to count the layers.
+def foreseen(loaded: LoadedModel, inputs: ModelInputs, request: RunRequest) -> Plan:
+    """The plan that a run obeys. At most a shortened input is read, to count the layers where the
+    config does not tell.
 
     Raises UsageError when the memory is not enough, SelectionError for what does not exist.
     """
-    selection = counted(loaded, shortened(inputs, FIRST), selection)
-    return planned(loaded, inputs, selection, memory)
+    return planned(loaded, inputs, from_start(loaded, shortened(inputs, FIRST), request))
 
 
 def timed(

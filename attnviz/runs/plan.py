@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from attnviz.attention.kept import ALLOWED, grouped, look_up, table
 from attnviz.errors import UsageError
 from attnviz.observe.retained import POOLED_SIDE, TOP_KEYS
+from attnviz.runs.memory import free_memory, human
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from attnviz.attention.kept import KeptArray
 
 
-UNITS = {"": 1, "B": 1} | {  # KB is decimal, KiB, Ki and K are binary
-    prefix + rest: (1000 if rest == "B" else 1024) ** power
-    for power, prefix in enumerate("KMGT", start=1)
-    for rest in ("", "I", "IB", "B")
-}
-TOP_BYTES = 8  # an int32 key and a float32 weight
-HEAD_BYTES = 256  # all that is one number per head, or a few
+HEAD_BYTES = 256  # of arrays that do not grow with the text: a number per head, or a few
+
+PARTS = ("pooled", "top", "window")  # groups of arrays that are kept where maps are not whole
 
 Keeps = Literal["whole", "pooled", "bins", "scores"]
 # What is kept beside the scores, in the order in which it gives way.
@@ -76,40 +74,48 @@ class Size(NamedTuple):
     @property
     def map(self) -> int:
         """Bytes of its whole maps."""
-        return 4 * self.heads * self.queries * self.keys
+        return self.nbytes([look_up("weights")])
 
     @property
     def mask(self) -> int:
         """Bytes of the mask that is kept beside whole maps."""
-        return self.queries * self.keys if self.heads else 0
+        return self.nbytes([ALLOWED])
 
     @property
     def scores(self) -> int:
-        """Bytes of its scores, row sums, column means and links."""
-        per_head = 4 * (self.queries + self.keys) + HEAD_BYTES
-        return self.heads * per_head + 16 * self.queries if self.heads else 0
+        """Bytes of its scores, and of what else is kept beside maps of any kind."""
+        arrays = (array for array in table() if array.group not in PARTS)
+        beside = [array for array in arrays if array.name != "weights"]
+        return self.nbytes(beside) + HEAD_BYTES * self.heads
 
     @property
     def window(self) -> int:
         """Bytes of the window with its mask."""
-        return (4 * self.heads + 1) * self.rows * self.columns if self.heads else 0
+        size = {"window query": self.rows, "window key": self.columns}
+        return self.nbytes(grouped()["window"], size)
 
     def pooled(self, side: int) -> int:
         """Bytes of its maps in at most `side` bins a side, by mass and by maximum."""
-        cells = min(side, self.queries) * min(side, self.keys)
-        return 4 * (2 * self.heads + 1) * cells if self.heads else 0
+        bins = {"query bin": min(side, self.queries), "key bin": min(side, self.keys)}
+        return self.nbytes(grouped()["pooled"], bins)
 
     def top(self, count: int) -> int:
         """Bytes of the `count` heaviest keys of every query."""
-        return TOP_BYTES * self.heads * self.queries * min(count, self.keys)
+        return self.nbytes(grouped()["top"], {"top key": min(count, self.keys)})
+
+    def nbytes(self, arrays: Iterable[KeptArray], more: Mapping[str, int] | None = None) -> int:
+        """Bytes of those of these arrays that grow with the text."""
+        sizes = {"head": self.heads, "query": self.queries, "key": self.keys, **(more or {})}
+        grown = (array.nbytes(sizes) for array in arrays if array.grows)
+        return sum(grown) if self.heads else 0
 
 
-def make_plan(sizes: Sequence[Size], memory: str | None) -> Plan:
-    """The plan for sites of these sizes, under `--memory`: the first of `KEEPS` that fits.
+def make_plan(sizes: Sequence[Size], memory: int | None) -> Plan:
+    """The plan for sites of these sizes, under this memory: the first of `KEEPS` that fits.
 
     Raises UsageError when not even the scores do, with the windows that were asked for.
     """
-    budget = free_memory() // 4 if memory is None else parse_bytes(memory)
+    budget = free_memory() // 4 if memory is None else memory
     maps, scores = sum(one.map for one in sizes), sum(one.scores for one in sizes)
     whole = scores + maps + sum(one.mask for one in sizes)
     if whole <= budget:
@@ -132,42 +138,9 @@ def make_plan(sizes: Sequence[Size], memory: str | None) -> Plan:
 def smaller(sizes: Sequence[Size], room: int) -> Iterator[tuple[Keeps, int, int]]:
     """(what, side of pooled maps, top keys) to try in turn, so that both share the room."""
     least, most = TOP_KEYS
-    maps = max(1, sum(2 * one.heads + 1 for one in sizes if one.heads))  # see Size.pooled
+    cell = max(1, sum(one.pooled(1) for one in sizes))
     each = max(1, sum(one.top(1) for one in sizes))
     for top in (max(least, min(most, room // (2 * each))), least, 0):
         left = max(0, room - top * each)
-        side = max(POOLED_SIDE[0], min(POOLED_SIDE[1], math.isqrt(left // (4 * maps))))
+        side = max(POOLED_SIDE[0], min(POOLED_SIDE[1], math.isqrt(left // cell)))
         yield "pooled" if top else "bins", side, top
-
-
-def parse_bytes(text: str) -> int:
-    """`4GiB`, `4GB`, `512M`, `1.5g` or a plain number as bytes."""
-    digits = text.strip().rstrip("iIbB" + "kKmMgGtT")
-    unit = text.strip()[len(digits) :].upper()
-    try:
-        size = int(float(digits) * UNITS[unit])
-    except (ValueError, KeyError, OverflowError):
-        size = -1
-    if size < 0:
-        raise UsageError(f"--memory {text} is no size", "write for example 4GiB, 4GB or 512M")
-    return size
-
-
-def human(size: float) -> str:
-    """A number of bytes as people write it."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
-
-
-def free_memory() -> int:
-    """Bytes of main memory that can be used without swapping."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        available = next(line for line in lines if line.startswith("MemAvailable"))
-        return int(available.split()[1]) * 1024
-    except (OSError, StopIteration, ValueError):
-        pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return pages // 2

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from attnviz.errors import InputError
 from attnviz.inputs.repeated import repeated_tokens
+from attnviz.runs.request import RunRequest
 from attnviz.runs.run import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from attnviz.attention.capture import AttentionStack, Capture, LayerAttention
-    from attnviz.attention.selection import Selection
     from attnviz.models.loaded import LoadedModel
 
 SEEDS = 5
@@ -21,10 +21,7 @@ PREFIX_MATCHING = "prefix_matching"
 
 
 def on_repeated_tokens(
-    loaded: LoadedModel,
-    selection: Selection | None = None,
-    memory: str | None = None,
-    bos: bool | None = None,
+    loaded: LoadedModel, request: RunRequest = RunRequest()
 ) -> Iterator[Capture]:
     """The captures of SEEDS draws of repeated random tokens, with the score `prefix_matching`.
 
@@ -35,8 +32,8 @@ def on_repeated_tokens(
     if loaded.encoder_decoder:
         raise InputError(*no_decoder(loaded))
     for seed in range(SEEDS):
-        inputs = repeated_tokens(loaded, seed, bos)
-        capture = run(loaded, inputs, selection, memory)[0]
+        inputs = repeated_tokens(loaded, seed, request.bos)
+        capture = run(loaded, inputs, request)[0]
         if not any(layer.causal for stack in capture.stacks.values() for layer in layers(stack)):
             raise InputError(*no_decoder(loaded))
         stacks = {name: with_prefix_matching(stack) for name, stack in capture.stacks.items()}

@@ -1,57 +1,63 @@
-"""The first look at a run: the model, its prediction, what each head does, one head."""
+"""What every command answers with: facts, parts, notes, checks, prediction."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from attnviz.attention.capture import Capture, Check, ModelFacts, Prediction
-    from attnviz.views.compare.contrast import Contrast
-    from attnviz.views.compare.within import DistanceMatrix, HeadGroups, LikeHead, SideBySide
-    from attnviz.views.heads.head_grid import HeadGrid
-    from attnviz.views.heads.head_table import HeadTable
-    from attnviz.views.heads.query_grid import QueryGrid
-    from attnviz.views.heads.score_matrix import HeadMatrix
-    from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
-    from attnviz.views.steps.hand_trace import HandTrace
-    from attnviz.views.steps.head_trace import HeadTrace
+    from collections.abc import Mapping
 
-    Comparison = HeadGroups | LikeHead | SideBySide | DistanceMatrix | Contrast
-    Trace: TypeAlias = HandTrace | HeadTrace
-    Grids: TypeAlias = HeadGrid | QueryGrid | HeadTable | HeadMatrix
-    Body: TypeAlias = Grids | HeadScreen | HeadMaps | Comparison | Trace
+    from attnviz.attention.capture import AttentionStack, Capture, Check, ModelFacts, Prediction
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What stands above every picture. `tokens` counts the input, `targets` its translation, and
-    `plan` says what the run kept, where that is known.
+    """What was run on what. `tokens` counts the input, `targets` its translation, and `plan` says
+    what the run kept, where that is known.
 
-    Where `texts` is more than one, the picture is about as many, and tokens are not counted.
+    Where `texts` is more than one, the answer is about as many, and tokens are not counted.
     """
 
     model: ModelFacts
-    tokens: int
-    targets: int | None
-    checks: tuple[Check, ...]
-    texts: int = 1
+    text: str = ""
+    pair: str | None = None
+    target: str | None = None
+    tokens: int = 0
+    targets: int | None = None
     plan: str = ""
+    texts: int = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Views from top to bottom, with what must be said of the run behind them.
+
+    `facts` is None where no model was run. `parts` are views: each renderer has a drawing for
+    their types. `stacks` holds what was observed, for data that list every head.
+    """
+
+    facts: Facts | None
+    parts: tuple[Any, ...]
+    notes: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    prediction: Prediction | None = None
+    stacks: Mapping[str, AttentionStack] = field(default_factory=dict)
 
     @property
     def failed(self) -> tuple[Check, ...]:
-        """The self-checks that did not hold."""
+        """The checks that did not hold."""
         return tuple(check for check in self.checks if check.ok is False)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A picture with its heading: facts, prediction, parts from top to bottom, notes."""
+def answer_about(capture: Capture, *parts: Any) -> Answer:
+    """The answer that these views of a capture make, with its notes and checks."""
+    return Answer(facts_of(capture), parts, capture.notes, capture.checks)
 
-    facts: Facts
-    prediction: Prediction | None
-    parts: tuple[Body, ...]
-    notes: tuple[str, ...] = ()
+
+def in_full(answer: Answer, capture: Capture) -> Answer:
+    """The answer with all that is known of the run, for data: its prediction, its stacks."""
+    return replace(answer, prediction=capture.prediction, stacks=capture.stacks)
 
 
 def facts_of(capture: Capture) -> Facts:
@@ -65,5 +71,12 @@ def facts_of(capture: Capture) -> Facts:
     targets = lengths.get("cross", lengths.get("decoder"))
     source = lengths.get("encoder", lengths.get("source", lengths[capture.main_stack.name]))
     both = "cross" in lengths or ("encoder" in lengths and "decoder" in lengths)
-    plan = str(capture.plan.get("line", ""))
-    return Facts(capture.model, source, targets if both else None, capture.checks, plan=plan)
+    return Facts(
+        capture.model,
+        capture.text,
+        capture.pair,
+        capture.target,
+        tokens=source,
+        targets=targets if both else None,
+        plan=str(capture.plan.get("line", "")),
+    )

@@ -29,3 +29,6 @@ class Appearance:
     renormalize: bool = False
     sink_split: bool = True
     top: int = 3
+    score: str = "content"
+    least: float = 0.05
+    most: int | None = None

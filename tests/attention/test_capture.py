@@ -6,10 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from attnviz.attention.capture import AttentionStack, Capture, ranges
+from attnviz.attention.capture import AttentionStack, Capture
 from attnviz.errors import CaptureError, SelectionError
 from tests.captures import WORDS, axis, capture, layer, translation
 
@@ -113,20 +111,3 @@ def test_captures_do_not_change() -> None:
     some: Capture = capture(WORDS)
     with pytest.raises(AttributeError):
         some.text = "other"  # type: ignore[misc]
-
-
-@pytest.mark.parametrize(
-    ("numbers", "text"),
-    [([], "none"), ([3], "3"), ([0, 1, 2, 3], "0-3"), ([4, 9, 5, 0], "0, 4-5, 9"), ([2, 2], "2")],
-)
-def test_ranges(numbers: list[int], text: str) -> None:
-    assert ranges(numbers) == text
-
-
-@given(st.sets(st.integers(0, 40), min_size=1))
-def test_ranges_name_every_number(numbers: set[int]) -> None:
-    named: set[int] = set()
-    for part in ranges(numbers).split(", "):
-        first, _, last = part.partition("-")
-        named |= set(range(int(first), int(last or first) + 1))
-    assert named == numbers

@@ -12,12 +12,13 @@ import pytest
 import attnviz
 from attnviz.attention.selection import Selection
 from attnviz.attention.unpadded import unpadded
-from attnviz.cli.output import Talk
 from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.cli.talk import Talk
 from attnviz.errors import InputError
 from attnviz.inputs.encode import encode_batch
 from attnviz.inputs.text import Text
 from attnviz.runs.plan import Plan
+from attnviz.runs.request import RunRequest
 from attnviz.runs.run import run as run_batch
 from tests.models import tiny
 
@@ -36,11 +37,11 @@ def texts(tmp_path: Path) -> Path:
     return path
 
 
-def run(folder: Path, texts: Path, size: int, memory: str | None, **asked: Any) -> list[Capture]:
+def run(folder: Path, texts: Path, size: int, **asked: Any) -> list[Capture]:
     source = Source(None, None, texts, None, None)
     request = LoadRequest(str(folder), "cpu", "auto", None, False, True)
-    selection = Selection.parse(**asked)
-    return [*captures(source, request, selection, Talk(True), memory, None, False, None, size)]
+    asked_for = RunRequest(Selection.parse(**asked), batch_size=size)
+    return [*captures(source, request, asked_for, Talk(True))]
 
 
 def assert_alike(one: Capture, other: Capture) -> None:
@@ -66,8 +67,8 @@ def assert_alike(one: Capture, other: Capture) -> None:
 def test_texts_together_equal_texts_alone(
     folder: Callable[[str], Path], texts: Path, name: str, size: int
 ) -> None:
-    alone = run(folder(name), texts, 1, None)
-    together = run(folder(name), texts, size, None)
+    alone = run(folder(name), texts, 1)
+    together = run(folder(name), texts, size)
     assert len(alone) == len(together) == len(LINES)
     for one, other in zip(alone, together, strict=True):
         assert_alike(one, other)
@@ -79,8 +80,8 @@ def test_pooled_maps_and_windows_too(
 ) -> None:
     plan = Plan(budget=1, maps=1, keeps="pooled", side=4, top=3)
     monkeypatch.setattr("attnviz.runs.run.planned", lambda *_: plan)
-    alone = run(folder(name), texts, 1, None, query="0")
-    together = run(folder(name), texts, 4, None, query="0")
+    alone = run(folder(name), texts, 1, query="0")
+    together = run(folder(name), texts, 4, query="0")
     assert {"pooled", "window", "top_keys"} <= set(together[1].main_stack.layer(0).kept)
     for one, other in zip(alone, together, strict=True):
         assert_alike(one, other)
@@ -92,7 +93,9 @@ def test_named_keys_are_counted_in_each_text(folder: Callable[[str], Path], text
     batch = [Text(line) for line in (LINES[2], LINES[1])]
     for side in ("left", "right"):
         inputs = encode_batch(model, batch, side=side)
-        short = unpadded(run_batch(model, inputs, memory="12KiB")[1]).main_stack.layer(1)
+        short = unpadded(
+            run_batch(model, inputs, RunRequest(memory=12 * 2**10))[1]
+        ).main_stack.layer(1)
         alone = attnviz.capture(model, LINES[1], memory="1GiB").main_stack.layer(1)
         assert len(short.queries) == len(alone.queries)
         np.testing.assert_allclose(
@@ -119,12 +122,12 @@ def test_decoder_classifiers_need_to_know_where_a_text_ends(
     texts: Path, tmp_path: Path, maker: Callable[..., Path], pad: int | None
 ) -> None:
     folder = maker(tmp_path / "model", "ForSequenceClassification", pad_token_id=pad, num_labels=5)
-    alone = run(folder, texts, 1, None)
+    alone = run(folder, texts, 1)
     if pad is None or pad < 0:
         with pytest.raises(InputError, match="cannot tell where a text of several ends"):
-            run(folder, texts, 2, None)
+            run(folder, texts, 2)
         return
-    together = run(folder, texts, 3, None)
+    together = run(folder, texts, 3)
     for one, other in zip(alone, together, strict=True):
         assert_alike(one, other)
         [(_, mine)], [(_, its)] = one.prediction.items, other.prediction.items

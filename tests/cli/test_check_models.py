@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import attnviz.answers.check
 import attnviz.runs.check
 from attnviz.attention.capture import Check
 from attnviz.cli.commands.models import aligned
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 
 def test_check_of_the_sample(answer: Callable[..., str]) -> None:
-    lines = answer("check", "sample:sentiment").splitlines()
+    lines = answer("check", "sample:sentiment", "--width", 200).splitlines()
     assert lines[0].startswith("sentiment  BertForSequenceClassification")
-    assert all(line.startswith("  ok    ") for line in lines[1:])
+    assert lines[0].endswith("checked ✓")
+    assert all(line.startswith("  ok    ") for line in lines[2:])
     text = "\n".join(lines)
     for what in ("rows sum to 1", "outputs unchanged", "changed weights change the output"):
         assert what in text
@@ -40,7 +42,9 @@ def test_check_tells_what_was_loaded_and_read(
     config = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps(config | {"n_layer": config["n_layer"] - 1}), encoding="utf-8")
     asked = ["check", folder, "--text", "the cat \udc80 sat"]
-    notes = [line for line in answer(*asked).splitlines() if line.startswith("note  ")]
+    notes = [
+        line for line in answer(*asked, "--width", 200).splitlines() if line.startswith("note  ")
+    ]
     assert len(notes) == 2
     assert "of layers that its config.json does not have" in notes[0]
     assert "lone surrogate" in notes[1]
@@ -90,7 +94,7 @@ def test_check_with_own_text(answer: Callable[..., str], folder: Callable[[str],
 
 def test_failed_check(call: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     checks = [Check("finite", True, ""), Check("rows sum to 1", False, "0.5 to 1.0")]
-    monkeypatch.setattr(attnviz.runs.check, "check_inputs", lambda *arguments: checks)
+    monkeypatch.setattr(attnviz.answers.check, "check_inputs", lambda *arguments: checks)
     result = call("check", "sample:sentiment")
     assert result.code == 1
     assert "  FAIL  rows sum to 1: 0.5 to 1.0" in result.lines

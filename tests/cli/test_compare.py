@@ -153,7 +153,7 @@ def test_files(
         (2, ["--with", "a", "--with-dtype", "bfloat16"], "exclude each other"),
         (2, ["--with-dtype", "bfloat16"], "needs a model, not a saved capture"),
         (2, ["--with", "a", "--view", "matrix"], "leave --layers and --view out"),
-        (2, ["-o", "x.npz"], "holds weights, not distances"),
+        (2, ["-o", "x.npz"], "weights are written by attnviz export"),
         (2, ["-o", "x.png", "--head", "L0H0"], "has no picture"),
         (2, ["--json", "--format", "csv"], "exclude each other"),
     ],

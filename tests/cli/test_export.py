@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 import attnviz
-from attnviz.cli.write import IMAGES, KINDS
+from attnviz.cli.exporting import KINDS
+from attnviz.cli.sink import IMAGES
 from tests import captures
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def test_every_kind_of_file(
         assert path.read_bytes() == first
 
 
-@pytest.mark.parametrize("view", ["grid", "heatmap", "arcs", "matrix"])
+@pytest.mark.parametrize("view", ["grid", "map", "arcs", "matrix"])
 def test_views(
     answer: Callable[..., str], saved: Callable[[str], Path], tmp_path: Path, view: str
 ) -> None:
@@ -212,7 +213,7 @@ def test_rounded_captures_say_so(
         (["-o", "out.png", "--size", "0x3"], 2, "no size in inches"),
         (["-o", "out.png", "--cmap", "virids"], 2, "--cmap virids is no colour map"),
         (["-o", "out.png", "--font", "Nope"], 2, "--font Nope is not installed"),
-        (["-o", "out.png", "--view", "pie"], 2, "'pie' is not one of"),
+        (["-o", "out.png", "--view", "pie"], 2, "--view pie is no view"),
         (["-o", "out.png", "--view", "matrix", "--score", "beauty"], 1, "no score 'beauty'"),
         (["-o", "out.png", "--view", "matrix", "--query", "cat"], 2, "scores of whole heads"),
         (["-o", "out.png", "--view", "matrix", "--key", "1"], 2, "scores of whole heads"),

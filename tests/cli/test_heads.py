@@ -54,7 +54,7 @@ def test_edge(
 ) -> None:
     asked = ["heads", saved("bert"), "--query", "cat", "--key"]
     assert "Heads by edge   cat → sat" in answer(*asked, "sat")
-    found = json.loads(answer(*asked, "sat", "--json"))
+    found = json.loads(answer(*asked, "sat", "--json"))["heads"]
     stack = attnviz.open(saved("bert")).stacks["self"]
     labels = list(stack.queries(0).labels)
     for one in found:
@@ -66,7 +66,7 @@ def test_edge(
 
 
 def test_json_and_rows(answer: Callable[..., str], saved: Callable[[str], Path]) -> None:
-    found = json.loads(answer("heads", saved("bart"), "--json", "--top", 100))
+    found = json.loads(answer("heads", saved("bart"), "--json", "--top", 100))["heads"]
     scores = attnviz.open(saved("bart")).scores
     assert {one["stack"] for one in found} == set(scores)
     for one in found:
@@ -96,7 +96,7 @@ def test_names(answer: Callable[..., str]) -> None:
     assert lines[names + 1].split()[:3] == ["L3H3", "induction", "75%"]
     assert "word 44%" in lines[names + 1]
     assert "also" not in answer(*asked, "--width", 50)
-    found = json.loads(answer(*asked, "--kind", "previous", "--json"))
+    found = json.loads(answer(*asked, "--kind", "previous", "--json"))["heads"]
     assert [(one["layer"], one["head"]) for one in found] == [(2, 2)]
 
 
@@ -119,7 +119,7 @@ def test_a_score_that_some_texts_lack_says_so(
     out = answer(*asked, "--width", 60)
     assert "deviation, induction over 1" in " ".join(out.split())
     assert "±" in out
-    one = json.loads(answer(*asked, "--json"))[0]
+    one = json.loads(answer(*asked, "--json"))["heads"][0]
     assert (one["counts"]["induction"], one["counts"]["content"]) == (1, 3)
     assert one["spread"]["induction"] is None
 
@@ -138,7 +138,7 @@ def test_files(
     answer(*asked, "-o", tmp_path / "matrix.png")
     with Image.open(tmp_path / "matrix.png") as image:
         assert image.size[0] > 300
-    assert "holds weights, not scores" in refused(2, *asked, "-o", tmp_path / "x.npz")
+    assert "weights are written by attnviz export" in refused(2, *asked, "-o", tmp_path / "x.npz")
     assert "no score 'beauty'" in refused(1, "heads", saved("bert"), "--sort", "beauty")
     assert "no head is of the kind" in refused(1, "heads", saved("bert"), "--kind", "beauty")
 
@@ -149,7 +149,7 @@ def test_the_alignment_head_comes_first(call: Callable[..., Result]) -> None:
     asked = ["heads", source, "--target", target, "-m", "sample:translate", "--json"]
     result = call(*asked, "--query", "grise", "--key", ".", "--stack", "cross")
     assert result.code == 0
-    first = json.loads(call(*asked).out)[0]
+    first = json.loads(call(*asked).out)["heads"][0]
     assert first["stack"] == "cross"
     assert first["layer"] == 1
 
@@ -164,10 +164,10 @@ def test_probe(answer: Callable[..., str]) -> None:
     assert lines[2].startswith("Heads by prefix matching   16 heads, means over 5 draws of")
     assert lines[3].split()[2:5] == ["prefix_matching", "duplicate", "previous"]
     assert [line.split()[0] for line in lines[4:6]] == ["L3H3", "L3H2"]
-    first = json.loads(answer(*asked, "--json"))[0]
+    first = json.loads(answer(*asked, "--json"))["heads"][0]
     assert first["scores"]["prefix_matching"] >= 0.8
     assert first["spread"]["prefix_matching"] > 0
-    by_previous = json.loads(answer(*asked, "--sort", "previous", "--json"))
+    by_previous = json.loads(answer(*asked, "--sort", "previous", "--json"))["heads"]
     assert by_previous[0]["scores"]["previous"] >= 0.6
 
 

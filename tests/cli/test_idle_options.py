@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CASES = [
     ("export", "csv", "--view grid", "--view"),
-    ("export", "npz", "--view heatmap", "--view"),
+    ("export", "npz", "--view map", "--view"),
     ("export", "csv", "--reduce max", "--reduce"),
     ("export", "png", "--view arcs --reduce max", "--reduce"),
     ("export", "png", "--soft", "--soft"),

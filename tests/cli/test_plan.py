@@ -9,7 +9,7 @@ import pytest
 
 from attnviz.cli.planning import path_line
 from attnviz.runs.forecast import Path as Layers
-from attnviz.runs.plan import human
+from attnviz.runs.memory import human
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,12 +35,13 @@ def test_the_plan_is_told_and_the_text_not_read(
         return real(loaded, inputs, wants, keeper)
 
     monkeypatch.setattr(forecast, "guarded", noted)
-    out = answer(command, TEXT, "-m", folder("llama"), "--layer", "1", "--plan")
-    lines = out.splitlines()
+    asked = [command, TEXT, "-m", folder("llama"), "--layer", "1", "--plan", "--width", 200]
+    lines = answer(*asked).splitlines()
     tokens = int(lines[0].split(" · ")[-1].split()[0])
-    assert lines[1].startswith("keeps   whole maps, with all scores: ")
-    assert "short runs" in lines[3]
-    assert lines[4:] == [
+    assert lines[2] == "reads   sdpa attention"
+    assert lines[3].startswith("keeps   whole maps, with all scores: ")
+    assert "short runs" in lines[5]
+    assert lines[6:] == [
         "layers  self 0, 2: not observed",
         "layers  self 1: 4 heads each, in row blocks of these heads alone",
     ]
@@ -110,8 +111,9 @@ def test_what_an_eager_model_makes_itself_is_told(
     size = 4 * 4 * found["tokens"] ** 2  # heads × float32
     assert found["attention"] == ("eager" if eager else "sdpa")
     assert found["own_maps"] == (size if eager else 0)
-    lines = answer(*asked).splitlines()
-    assert f" · {found['attention']} attention · {found['tokens']} tokens" in lines[0]
+    lines = answer(*asked, "--width", 200).splitlines()
+    assert lines[0].endswith(f" · {found['tokens']} tokens")
+    assert f"reads   {found['attention']} attention" in lines
     said = [line for line in lines if line.startswith("beside  ")]
     assert [human(size) in line for line in said] == [True] * eager
 
@@ -185,7 +187,7 @@ def test_the_plan_of_a_check_counts_its_runs(
     plan = json.loads(answer(*asked, "--plan", "--json"))
     heads = sum(len(path["layers"]) * path["heads"] for path in plan["layers"])
     assert plan["plan"]["kept"] == maps * 4 * heads * plan["tokens"] ** 2
-    keeps = answer(*asked, "--plan").splitlines()[1]
+    keeps = answer(*asked, "--plan", "--width", 200).splitlines()[3]
     assert keeps.startswith(
         f"keeps   {'whole maps beside those of eager: ' if maps else 'no maps ('}"
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from attnviz.cli.app import help_of
 from attnviz.cli.commands.heads import heads
 from attnviz.cli.score_list import WIDTH, listing, span
 from attnviz.metrics.about import SCORES
@@ -22,7 +23,7 @@ def test_the_listing_tells_all_of_every_score() -> None:
     for one in SCORES.values():
         assert f"{one.name} {one.meaning} ({span(one)}; {one.chance})" in words
     assert "\u00a0" not in text
-    assert listing() in (heads.__doc__ or "")
+    assert listing() in help_of(heads)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,10 @@ import pytest
 from matplotlib.text import Text
 
 from attnviz.attention.capture import ModelFacts
-from attnviz.cli.tracing import Tracing
-from attnviz.render.image.hand_trace import draw_trace
+from attnviz.cli.sink import Sink
+from attnviz.render.image.draw import draw
 from attnviz.render.image.style import ImageStyle
+from attnviz.views.answer import Answer, Facts
 from attnviz.views.steps.head_trace import HeadTrace
 
 TEXT = "the cat sat on the mat"
@@ -163,10 +164,10 @@ def test_the_figure(
     answer: Callable[..., str], folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     views: list[HeadTrace] = []
-    monkeypatch.setattr(Tracing, "show", lambda self, view, screen: views.append(view))
+    monkeypatch.setattr(Sink, "put", lambda self, answer: views.append(answer.parts[0]))
     answer("trace", TEXT, "-m", folder("llama"), "--head", "L1H1", "--query", "mat", "--key", "cat")
     [view] = views
-    figure = draw_trace(view, ImageStyle(), ModelFacts("toy")).figure
+    figure = draw(Answer(Facts(ModelFacts("toy")), (view,)), ImageStyle()).figure
     words = [one.get_text() for one in figure.findobj(Text)]
     assert "toy · L1H1, from mat (query 6)" in words
     assert {"q·k", "scaled", "exp", "weight", "‖αvW‖", "q", "k", "q × k"} <= set(words)
@@ -187,7 +188,7 @@ def test_the_figure(
         (["--query", "0-2"], 2, "--query 0-2 names several tokens"),
         (["--key", "0-2"], 2, "--key 0-2 names several tokens"),
         (["--stack", "cross"], 1, "stack cross does not exist"),
-        (["-o", "x.safetensors"], 2, "a trace is written as"),
+        (["-o", "x.safetensors"], 2, "is no format that attnviz writes here"),
         (["--mechanism", "dot"], 2, "--mechanism needs --qkv"),
     ],
 )

@@ -371,7 +371,7 @@ def test_missing_parameters(refused: Callable[..., str]) -> None:
         (["a text", "--qkv", "sample:qkv/self"], 2, "--qkv and TEXT exclude each other"),
         (["--qkv", "sample:qkv/self", "--local", "nan"], 2, "--local nan is no place"),
         (["a text", "--causal"], 2, "--causal needs --qkv"),
-        (["--qkv", "sample:qkv/self", "-o", "x.npz"], 2, "a trace is written as"),
+        (["--qkv", "sample:qkv/self", "-o", "x.npz"], 2, "is no format that attnviz writes here"),
         (["--qkv", "sample:qkv/self", "-o", "x.png", "--json"], 2, "contradict each other"),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_cell_that_is_no_number_looks_so(answer: Callable[..., str], diverged:
 
 def test_the_head_is_called_broken(answer: Callable[..., str], diverged: Path) -> None:
     out = answer("heads", TEXT, "-m", diverged, "--untrusted", "--kind", "broken", "--json")
-    assert [(one["layer"], one["head"]) for one in json.loads(out)] == [(1, 0)]
+    assert [(one["layer"], one["head"]) for one in json.loads(out)["heads"]] == [(1, 0)]
 
 
 @pytest.mark.parametrize("command", ["export", "heads", "compare"])

@@ -20,7 +20,7 @@ import typer
 
 import attnviz.models.load
 from attnviz.cli.app import app, run
-from attnviz.cli.idle_options import PICTURE
+from attnviz.cli.options.picture import PICTURES
 from tests.captures import capture, translation
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def command_lines(seed: int) -> Iterator[list[str]]:
             line += given(option, chance, 0.4)
         names = {one.opts[-1] for one in (option, *others)}
         if command == "export" and "--output" not in names:
-            image = names & {*PICTURE, "--view", "--score", "--reduce"}
+            image = names & {*PICTURES, "--view", "--score", "--reduce"}
             line += ["-o", "out.svg" if image else chance.choice(["out.csv", "out.npz"])]
         yield [*line, *source(command, names, chance)]
 

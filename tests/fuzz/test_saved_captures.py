@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from attnviz.attention.store.saved import MAPS, SCALE
+from attnviz.attention.kept import look_up
+from attnviz.attention.store.description import SCALE
 from attnviz.attention.store.seal import head_seals, seal
 from tests.attention.store.make_golden import captures
 from tests.captures import description, resealed
@@ -140,7 +141,7 @@ def test_arrays(saved: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture
             parts = [arrays[part] for part in (owner, owner + SCALE) if part in arrays]
             parts = [np.ascontiguousarray(part) for part in parts]
             short = min(map(len, parts)) < len(parts[0])
-            is_map = owner.rpartition("/")[2] in MAPS and not short
+            is_map = look_up(owner.rpartition("/")[2]).rounds and not short
             found["seals"][owner] = head_seals(*parts) if is_map else [seal(*parts)]
         arrays = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
         resealed(path, found, arrays)

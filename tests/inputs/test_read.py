@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -72,11 +73,46 @@ def test_stdin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_lines(tmp_path: Path) -> None:
     path = written(tmp_path / "a.txt", "\ufeffone\n\n  \ntwo \r\nthree")
-    assert read_texts(path) == [
+    assert list(read_texts(path)) == [
         Text("one", where=f"{path}:1"),
         Text("two ", where=f"{path}:4"),
         Text("three", where=f"{path}:5"),
     ]
+
+
+def test_lines_of_all_systems(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.txt", "one\rtwo\r\nthree\n\rfour\ufeff\x0b\u2028five")
+    assert [(text.where, text.text) for text in read_texts(path)] == [
+        (f"{path}:1", "one"),
+        (f"{path}:2", "two"),
+        (f"{path}:3", "three"),
+        (f"{path}:5", "four\ufeff\x0b\u2028five"),
+    ]
+
+
+def test_texts_are_read_one_by_one(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.txt", b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\ncaf\xe9")
+    texts = read_texts(path)
+    assert [next(texts).text, next(texts).text] == ["one", "\ufefftwo"]
+    with pytest.raises(InputError, match="is not UTF-8: byte 0xe9 at offset 17"):
+        next(texts)
+    path = written(tmp_path / "a.csv", 'text\r\n"a\r\nb"\rc,d\n')
+    texts = read_texts(path)
+    assert next(texts) == Text("a\r\nb", where=f"{path}:3")
+    with pytest.raises(InputError, match=r"a\.csv:4 has 2 cells for 1 columns"):
+        next(texts)
+
+
+def test_a_long_file_is_never_held_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with path.open("w") as file:
+        file.writelines(f"line {number} of many\n" for number in range(20_000))
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_texts(path)) == 20_000
+        assert tracemalloc.get_traced_memory()[1] < path.stat().st_size / 2
+    finally:
+        tracemalloc.stop()
 
 
 def test_objects(tmp_path: Path) -> None:
@@ -84,7 +120,7 @@ def test_objects(tmp_path: Path) -> None:
         tmp_path / "a.jsonl",
         '{"text": "a", "label": 3}\n\n{"text": "b", "pair": "c", "target": "d"}\n',
     )
-    assert read_texts(path) == [
+    assert list(read_texts(path)) == [
         Text("a", where=f"{path}:1"),
         Text("b", "c", "d", where=f"{path}:3"),
     ]
@@ -121,7 +157,7 @@ def test_rows(tmp_path: Path) -> None:
 )
 def test_bad_texts(tmp_path: Path, name: str, data: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        read_texts(written(tmp_path / name, data))
+        list(read_texts(written(tmp_path / name, data)))
 
 
 def test_numbers_beside_a_text_may_be_huge(tmp_path: Path) -> None:

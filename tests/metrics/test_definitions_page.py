@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-from attnviz.probe import PREFIX_MATCHING
-from attnviz.views.matrix import EDGE
 
 from attnviz.metrics.about import SCORES
+from attnviz.runs.repeated_tokens import PREFIX_MATCHING
+from attnviz.views.heads.score_matrix import EDGE
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")

@@ -63,15 +63,16 @@ def test_without_weights_it_is_planned_alike(
     from attnviz.attention.selection import Selection
     from attnviz.inputs.encode import encode
     from attnviz.runs.forecast import foreseen
+    from attnviz.runs.request import RunRequest
 
     path = copy(name)
     (path / "model.safetensors").unlink()
     outline = load(str(path), weights=False)
     assert outline.model.device.type == "meta"
     assert outline.facts.parameters == loaded(name).facts.parameters
-    asked, memory = Selection.parse(layer="1"), "1GiB"
+    asked = RunRequest(Selection.parse(layer="1"), 2**30)
     one, other = (
-        foreseen(model, encode(model, "the cat sat on the mat"), asked, memory)
+        foreseen(model, encode(model, "the cat sat on the mat"), asked)
         for model in (outline, loaded(name))
     )
     assert one == other

@@ -12,6 +12,7 @@ from attnviz.inputs.tensors import from_tensors
 from attnviz.models.load import wrap
 from attnviz.runs.forecast import Forecast, forecast, shortened, timed
 from attnviz.runs.plan import Plan
+from attnviz.runs.request import RunRequest
 from tests.observe.runs import ids
 from tests.zoo.shrink import build
 
@@ -93,7 +94,7 @@ def test_a_shortened_input_keeps_its_ends() -> None:
 def test_it_is_told_how_the_rows_come_about(name: str, origin: str) -> None:
     model = build(name)
     inputs = from_tensors(model, {"input_ids": ids(1, 20)})
-    found = forecast(wrap(model), inputs, Selection.parse(layer="0", head="1,3"), None)
+    found = forecast(wrap(model), inputs, RunRequest(Selection.parse(layer="0", head="1,3")))
     first, *rest = found.paths
     assert (first.layers, first.heads, first.origin) == ((0,), 2, origin)
     assert {(one.heads, one.origin) for one in rest} == {(0, None)}
@@ -106,12 +107,12 @@ def test_maps_that_the_model_makes_whole_are_counted(
 ) -> None:
     loaded = wrap(build(name).to(getattr(torch, dtype)))
     inputs = from_tensors(loaded.model, {"input_ids": ids(1, tokens)})
-    found = forecast(loaded, inputs, Selection.parse(head="L1H0"), None)
+    found = forecast(loaded, inputs, RunRequest(Selection.parse(head="L1H0")))
     assert found.own_maps == whole * size * loaded.facts.heads * tokens**2
 
 
 def test_the_longer_side_counts() -> None:
     model = build("t5", attn_implementation="eager")
     given = {"input_ids": ids(1, 9), "decoder_input_ids": ids(1, 21)}
-    found = forecast(wrap(model), from_tensors(model, given), Selection(), None)
+    found = forecast(wrap(model), from_tensors(model, given), RunRequest())
     assert found.own_maps == 4 * model.config.num_heads * 21**2

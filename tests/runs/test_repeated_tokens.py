@@ -14,6 +14,7 @@ from attnviz.attention.selection import Selection
 from attnviz.errors import InputError
 from attnviz.metrics.targets import Targets
 from attnviz.runs.repeated_tokens import SEEDS, on_repeated_tokens, with_prefix_matching
+from attnviz.runs.request import RunRequest
 from attnviz.views.heads.head_table import head_table
 from tests.captures import layer
 from tests.sources import causal_uniform, observed, random_maps
@@ -78,7 +79,9 @@ def test_the_induction_heads_of_the_sample() -> None:
 
 def test_a_selection_costs_only_what_it_names() -> None:
     model = attnviz.load("sample:english")
-    capture = next(on_repeated_tokens(model, Selection.parse(layer="3", head="2-3"), "1MiB"))
+    capture = next(
+        on_repeated_tokens(model, RunRequest(Selection.parse(layer="3", head="2-3"), 2**20))
+    )
     assert capture.stacks["self"].heads(3) == (2, 3)
     assert capture.stacks["self"].layers == [3]
 

@@ -28,6 +28,7 @@ from attnviz.observe.checks.self_check import IGNORES_PADDING
 from attnviz.observe.sources.map_source import FunctionSource, TensorSource
 from attnviz.runs import run as module
 from attnviz.runs.plan import Plan
+from attnviz.runs.request import RunRequest
 from attnviz.runs.retain import Keeper
 from tests.observe.runs import ids
 from tests.sources import changed_blocks
@@ -216,7 +217,7 @@ def test_without_a_target_only_the_encoder_is_shown() -> None:
     assert found.plan["maps"] == found.plan["kept"]
     for stack in ("decoder", "cross"):
         with pytest.raises(SelectionError):
-            module.run(wrap(model), encoder_only(model), Selection(stack=stack))
+            module.run(wrap(model), encoder_only(model), RunRequest(Selection(stack=stack)))
 
 
 @pytest.mark.parametrize("name", ["llama", "bert", "bloom", "gpt2", "modernbert"])

@@ -12,7 +12,6 @@ import torch
 import transformers
 from torch import Tensor
 
-from attnviz.attention.selection import Selection
 from attnviz.errors import CaptureError
 from attnviz.inputs.tensors import from_tensors
 from attnviz.mechanisms import attend
@@ -67,7 +66,7 @@ def traces(name: str) -> list[tuple[str, int, np.ndarray, HeadSteps]]:
         tensors["decoder_input_ids"] = torch.arange(20, 29)[None]
     loaded = wrap(model_of(name))
     inputs = from_tensors(loaded.model, tensors)
-    [capture] = run(loaded, inputs, Selection())
+    [capture] = run(loaded, inputs)
     return [
         (stack.name, row, stack.weights(layer.layer, head)[row],
          head_steps(loaded, inputs, layer, head, row))
@@ -103,7 +102,7 @@ def test_captured_queries_keys_and_values_through_the_mechanisms(name: str) -> N
 def test_grouped_heads_share_keys() -> None:
     loaded = wrap(model_of("Llama"))
     inputs = from_tensors(loaded.model, {"input_ids": torch.arange(3, 15)[None]})
-    [capture] = run(loaded, inputs, Selection())
+    [capture] = run(loaded, inputs)
     layer = capture.stacks["self"].layer(1)
     steps = [head_steps(loaded, inputs, layer, head, 7) for head in range(4)]
     assert [(one.group, one.groups, one.heads) for one in steps] == [
@@ -149,7 +148,7 @@ def test_parts_of_the_heads_sum_to_the_output_of_the_layer() -> None:
     dense.register_forward_pre_hook(lambda _, args: given.append(args[0][0, 5]))
     loaded = wrap(model)
     inputs = from_tensors(model, {"input_ids": torch.arange(3, 15)[None]})
-    [capture] = run(loaded, inputs, Selection())
+    [capture] = run(loaded, inputs)
     layer = capture.stacks["self"].layer(1)
     steps = [head_steps(loaded, inputs, layer, head, 5) for head in range(4)]
     outputs = np.concatenate([one.output for one in steps])

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from attnviz.attention.selection import Selection
 from attnviz.inputs.tensors import from_tensors
 from attnviz.mechanisms import FAMILIES
 from attnviz.mechanisms.recurrent import RecurrentConfig, RecurrentForConditionalGeneration
@@ -25,7 +24,7 @@ def test_steps_of_a_recurrent_decoder_give_its_weights(score: str) -> None:
     loaded = wrap(RecurrentForConditionalGeneration(config).eval())
     tensors = {"input_ids": torch.arange(3, 10)[None], "decoder_input_ids": torch.arange(9)[None]}
     inputs = from_tensors(loaded.model, tensors)
-    [capture] = run(loaded, inputs, Selection())
+    [capture] = run(loaded, inputs)
     layer = capture.stacks["cross"].layer(0)
     for row in (0, 4, 8):
         steps = head_steps(loaded, inputs, layer, 0, row)

@@ -34,7 +34,7 @@ class Seals:
         self.proven: set[int] = set()
 
     def prove(self, index: Any) -> None:
-        """Nothing. Raises InputError when a head that the index touches was altered."""
+        """Raise InputError when a head that the index touches was altered."""
         first = index[0] if isinstance(index, tuple) and index else index
         heads = range(len(self.arrays[0]))
         touched = (heads[first],) if isinstance(first, (int, np.integer)) else heads

@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import sys
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attnviz.cli import options as o
-from attnviz.cli.idle_options import PICTURE, refuse_idle
-from attnviz.cli.output import Talk
+from attnviz.cli.options.input import Reading
+from attnviz.cli.options.model import Running
+from attnviz.cli.options.output import Showing
+from attnviz.cli.options.panels import NONE, VIEW
+from attnviz.cli.options.picture import PICTURES, Dpi, ThemeName
+from attnviz.cli.options.selection import SelectingHeads
+from attnviz.cli.options.spread import Given
+from attnviz.cli.options.view import TopHeads, Words, view_option
 from attnviz.cli.planning import Planning
-from attnviz.cli.show import check_output, chosen_form
-from attnviz.cli.source import LoadRequest, Source, captures, require_runs
-from attnviz.cli.template import STDOUT, Template
-from attnviz.cli.write import IMAGES
+from attnviz.cli.sink import IMAGES, TEXTS
+from attnviz.cli.source import Source, captures, require_runs
 from attnviz.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from attnviz.attention.capture import Capture
+    from attnviz.cli.source import LoadRequest
+    from attnviz.cli.talk import Talk
+    from attnviz.inputs.encode import ModelInputs
+    from attnviz.models.loaded import LoadedModel
+    from attnviz.render.image.style import ImageStyle
+    from attnviz.runs.plan import Plan
+    from attnviz.runs.request import RunRequest
 
 OTHER = "Compare with"
 
 
-def compare(
-    context: typer.Context,
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            help="The text; - reads standard input; FILE.safetensors opens a saved capture.",
-            show_default=False,
-        ),
-    ] = None,
-    model: o.ModelName = None,
-    pair: o.Pair = None,
-    target: o.Target = None,
-    source_lang: o.SourceLang = None,
-    target_lang: o.TargetLang = None,
-    file: o.File = None,
-    bos: o.Bos = None,
-    truncate: o.Truncate = False,
-    layer: o.Layer = None,
-    head: o.Head = None,
-    stack: o.Stack = None,
+@dataclass(frozen=True)
+class Other:
+    """The run that is compared with."""
+
     with_: Annotated[
         str | None,
         typer.Option(
@@ -53,13 +49,13 @@ def compare(
             rich_help_panel=OTHER,
             metavar="TEXT",
         ),
-    ] = None,
+    ] = None
     with_model: Annotated[
         str | None,
         typer.Option(
             help="Another model on the same text.", rich_help_panel=OTHER, metavar="MODEL"
         ),
-    ] = None,
+    ] = None
     with_adapter: Annotated[
         str | None,
         typer.Option(
@@ -67,56 +63,92 @@ def compare(
             rich_help_panel=OTHER,
             metavar="ADAPTER",
         ),
-    ] = None,
+    ] = None
     with_revision: Annotated[
         str | None,
         typer.Option(help="Another revision of the model.", rich_help_panel=OTHER, metavar="REV"),
-    ] = None,
+    ] = None
     with_dtype: Annotated[
         Literal["float32", "bfloat16", "float16"] | None,
         typer.Option(
             help="The same model in another precision.", rich_help_panel=OTHER, metavar="DTYPE"
         ),
-    ] = None,
+    ] = None
+
+    @property
+    def given(self) -> list[str]:
+        """The options that name it. Raises UsageError when they exclude each other."""
+        values = {
+            "--with": self.with_,
+            "--with-model": self.with_model,
+            "--with-adapter": self.with_adapter,
+            "--with-revision": self.with_revision,
+            "--with-dtype": self.with_dtype,
+        }
+        given = [name for name, value in values.items() if value is not None]
+        if "--with" in given and len(given) > 1:
+            names = " and ".join(given)
+            raise UsageError(f"{names} exclude each other", "compare one thing at a time")
+        return given
+
+    def changed(self, load: LoadRequest) -> LoadRequest:
+        """How the other model is loaded."""
+        return replace(
+            load,
+            name=self.with_model or load.name,
+            adapter=self.with_adapter or (None if self.with_model else load.adapter),
+            revision=self.with_revision or (None if self.with_model else load.revision),
+            dtype=self.with_dtype or load.dtype,
+        )
+
+    def source(self, first: Source) -> Source | None:
+        """The other text or capture, all else as for the first. Raises InputError."""
+        if self.with_ is None:
+            return None
+        if self.with_ == "":
+            raise InputError("the text of --with is empty", "give at least one character")
+        other = Source(self.with_, None, None, None, None)
+        return other if other.saved else replace(first, text=self.with_, file=None)
+
+
+@dataclass(frozen=True)
+class Comparing:
+    """What is compared, and how that is shown."""
+
     layers: Annotated[
         bool,
         typer.Option(
-            "--layers",
-            help="Compare layer with layer.",
-            rich_help_panel=o.VIEW,
-            metavar=o.NONE,
+            "--layers", help="Compare layer with layer.", rich_help_panel=VIEW, metavar=NONE
         ),
-    ] = False,
-    top: o.TopHeads = 10,
-    view: Annotated[
-        Literal["table", "matrix"],
-        typer.Option(
-            help="table lists groups, matrix shows the distance of every two heads.",
-            rich_help_panel=o.VIEW,
-            metavar="VIEW",
-        ),
-    ] = "table",
-    words: o.Words = False,
-    json_: o.Json = False,
-    format_: o.Format = "table",
-    output: o.OutputFile = None,
-    width: o.Width = None,
-    color: o.Color = "auto",
-    ascii_: o.Ascii = False,
-    dpi: o.Dpi = 200,
-    theme: o.ThemeName = "light",
-    quiet: o.Quiet = False,
-    adapter: o.Adapter = None,
-    revision: o.Revision = None,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    device_map: o.DeviceMap = None,
-    quantize: o.Quantize = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    offline: o.Offline = False,
-    memory: o.Memory = None,
-    untrusted: o.Untrusted = False,
-    plan: o.Plan = False,
+    ] = False
+    top: TopHeads = 10
+    view: Annotated[str, view_option("comparison")] = "table"
+    words: Words = False
+
+
+@dataclass(frozen=True)
+class ComparePicturing:
+    """How an image looks."""
+
+    dpi: Dpi = 200
+    theme: ThemeName = "light"
+
+    def style(self) -> ImageStyle:
+        """The style of these options."""
+        from attnviz.render.image.style import ImageStyle
+
+        return ImageStyle(self.dpi, theme_name=self.theme)
+
+
+def compare(
+    given: Given,
+    reading: Reading,
+    selecting: SelectingHeads,
+    other: Other,
+    comparing: Comparing,
+    output: Showing,
+    picturing: ComparePicturing,
+    running: Running,
 ) -> None:
     """Compare heads: groups that attend alike, or what moved between two runs.
 
@@ -135,90 +167,121 @@ def compare(
 
       attnviz compare "The cat sat." -m gpt2 --with-dtype bfloat16
     """
-    from attnviz.attention.selection import Selection
-    from attnviz.cli.comparing import Comparing, whole
-    from attnviz.render.image.style import ImageStyle
-
-    selection = Selection.parse(layer=layer, head=head, stack=stack)
-    talk = Talk(quiet)
-    source = Source(text, file, None, pair, target, source_lang, target_lang)
+    selection, sink = selecting.selection(), output.sink(picturing.style())
+    source = reading.source()
     source.check()
-    form = chosen_form(json_, format_)
-    template = Template(output or STDOUT)
-    check_output(template, form, several=False)
-    if template.suffix in ("npz", "align", "safetensors"):
-        raise UsageError(f".{template.suffix} holds weights, not distances", "attnviz export")
-    request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
-    )
-    others = {"--with": with_, "--with-model": with_model, "--with-adapter": with_adapter,
-              "--with-revision": with_revision, "--with-dtype": with_dtype}  # fmt: skip
-    given = [name for name, value in others.items() if value is not None]
-    if "--with" in given and len(given) > 1:
-        raise UsageError(f"{' and '.join(given)} exclude each other", "compare one thing at a time")
-    if template.suffix not in IMAGES:
-        refuse_idle(context, f".{template.suffix}" if output else "standard output", PICTURE)
-    if layers or (selection.single_head is not None and not given):
-        what = "--layers, which is a matrix" if layers else "the heads most like one"
-        refuse_idle(context, what, {"--view": "it is for several heads"})
-    if given and (layers or view == "matrix"):
-        raise UsageError(f"{given[0]} lists the heads that moved", "leave --layers and --view out")
-    if source.saved is not None and given and given != ["--with"]:
-        raise UsageError(f"{given[0]} needs a model, not a saved capture", "give a text")
-
+    sink.check((*TEXTS, *IMAGES), "weights are written by attnviz export")
+    alone = not other.given and selection.single_head is not None
+    if not sink.draws:
+        given.refuse(f".{sink.kind}" if output.output else "standard output", PICTURES)
+    if comparing.layers or alone:
+        what = "--layers, which is a matrix" if comparing.layers else "the heads most like one"
+        given.refuse(what, {"--view": "it is for several heads"})
+    check_other(other, comparing, source)
     if source.text == "-":
         source = replace(source, text=next(source.read()).text)
-    changed = replace(
-        request,
-        name=with_model or model,
-        adapter=with_adapter or (None if with_model else adapter),
-        revision=with_revision or (None if with_model else revision),
-        dtype=with_dtype or dtype,
-    )
-    if not given and selection.single_head is not None:  # is compared with all the others
-        observed = replace(selection, layers=(), heads=(), pairs=())
-    else:
-        observed = selection
-    other = None if with_ is None else second(with_, source)
-    if changed != request:  # refused before the first model runs
-        require_runs(source, changed, observed, talk, memory, bos, truncate, whole)
-    if plan:
-        planning = Planning(observed, talk, memory, bos, truncate, form, whole)
-        planning([source] if other is None else [source, other], request)
-        if changed != request:
-            planning([source], changed)
+    # one head alone is compared with all the others
+    observed = replace(selection, layers=(), heads=(), pairs=()) if alone else selection
+    load, run = running.load_request(reading.model), running.run_request(observed, reading)
+    sides = Sides(source, other.source(source), load, other.changed(load), run, sink.talk)
+    sides.require()
+    if running.plan:
+        sides.plan(Planning(run, sink, whole))
         return
+    from attnviz.answers.compare import compare as compared
 
-    def runs(source: Source, request: LoadRequest, also: Source | None = None) -> Iterator[Capture]:
-        return captures(
-            source, request, observed, talk, memory, bos, truncate, also,
-            foresee=whole, untrusted=untrusted,
-        )  # fmt: skip
+    first, second = sides.captures()
+    with sink.talk.progress("compare heads") as tell:
+        answer = compared(
+            first,
+            second,
+            selection,
+            layers=comparing.layers,
+            view=comparing.view,
+            top=comparing.top,
+            words=comparing.words,
+            progress=None if tell is None else lambda share: tell(f"compare heads {share:.0%}"),
+        )
+    sink.put(answer)
 
-    style = ImageStyle(dpi, theme_name=theme)
-    comparing = Comparing(
-        selection, layers, view, top, words, form, width, color, ascii_, style, talk
+
+@dataclass(frozen=True)
+class Sides:
+    """The one or two runs that are compared: texts, and models as they are loaded."""
+
+    source: Source
+    other: Source | None
+    load: LoadRequest
+    changed: LoadRequest
+    run: RunRequest
+    talk: Talk
+
+    def require(self) -> None:
+        """Raise what the second model would refuse, before the first one runs."""
+        if self.changed != self.load:
+            require_runs(self.source, self.changed, self.run, self.talk, whole)
+
+    def plan(self, planning: Planning) -> None:
+        """Print the plans of the runs."""
+        planning([self.source] if self.other is None else [self.source, self.other], self.load)
+        if self.changed != self.load:
+            planning([self.source], self.changed)
+
+    def captures(self) -> tuple[Capture, Capture | None]:
+        """The runs."""
+        if self.other is None and self.changed == self.load:
+            [first] = self.captured(self.source, self.load)
+            return first, None
+        if self.other is None:
+            both = (self.captured(self.source, load) for load in (self.load, self.changed))
+            first, second = chain.from_iterable(both)
+        elif self.source.saved is None and self.other.saved is None:
+            first, second = self.captured(self.source, self.load, also=self.other)
+        else:
+            first, second = self.with_saved(self.other)
+        return first, second
+
+    def with_saved(self, other: Source) -> tuple[Capture, Capture]:
+        """The runs, of which at least one is a saved one: checked before the model is loaded."""
+        from attnviz.answers.compare import check_whole
+
+        found: dict[Source, Capture] = {}
+        for side in sorted((self.source, other), key=lambda side: side.saved is None):
+            load = replace(self.load, name=None) if side.saved else self.load
+            [found[side]] = self.captured(side, load)
+            check_whole(found[side], self.run.selection)
+        return found[self.source], found[other]
+
+    def captured(
+        self, source: Source, load: LoadRequest, also: Source | None = None
+    ) -> Iterator[Capture]:
+        """The captures of these texts."""
+        return captures(source, load, self.run, self.talk, also, whole)
+
+
+def check_other(other: Other, comparing: Comparing, source: Source) -> None:
+    """Raise UsageError for what does not go with a second run."""
+    if not other.given:
+        return
+    name = other.given[0]
+    if comparing.layers or comparing.view == "matrix":
+        raise UsageError(f"{name} lists the heads that moved", "leave --layers and --view out")
+    if source.saved is not None and other.given != ["--with"]:
+        raise UsageError(f"{name} needs a model, not a saved capture", "give a text")
+
+
+def whole(loaded: LoadedModel, inputs: ModelInputs, run: RunRequest) -> Plan:
+    """The plan of a run that is compared. Raises UsageError unless it keeps whole maps."""
+    from attnviz.runs.forecast import foreseen
+    from attnviz.runs.memory import human
+
+    plan = foreseen(loaded, inputs, run)
+    if plan.keeps == "whole":
+        return plan
+    everything = foreseen(loaded, inputs, replace(run, memory=sys.maxsize))
+    raise UsageError(
+        f"only whole maps can be compared: those of {loaded.facts.name} on "
+        f"{len(inputs.source):,} tokens take {human(everything.kept)} with all scores, --memory "
+        f"allows {human(plan.budget)}",
+        "allow more, select fewer layers or heads, or shorten the text",
     )
-    if not given:
-        [found] = runs(source, request)
-        comparing.heads(found, template)
-    elif other is None:
-        one, two = chain(runs(source, request), runs(source, changed))
-        comparing.captures(one, two, "models", template)
-    elif source.saved is None and other.saved is None:
-        one, two = runs(source, request, also=other)
-        comparing.captures(one, two, "texts", template)
-    else:
-        sides: dict[Source, Capture] = {}
-        for side in sorted((source, other), key=lambda side: side.saved is None):
-            [sides[side]] = runs(side, replace(request, name=None if side.saved else model))
-            comparing.check(sides[side])  # a saved one before the model is loaded
-        comparing.captures(sides[source], sides[other], "texts", template)
-
-
-def second(text: str, first: Source) -> Source:
-    """The source that --with names, all else as for the first. Raises InputError."""
-    if text == "":
-        raise InputError("the text of --with is empty", "give at least one character")
-    other = Source(text, None, None, None, None)
-    return other if other.saved else replace(first, text=text, file=None)

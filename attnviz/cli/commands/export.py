@@ -2,78 +2,111 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 import typer
 
-from attnviz.cli import options as o
-from attnviz.cli.idle_options import IMAGE, PICTURE, check_batch, refuse_idle
-from attnviz.cli.output import Talk
+from attnviz.cli.exporting import KINDS, NUMBERS, Export, check_looking
+from attnviz.cli.options.input import SINGLE, ReadingMany
+from attnviz.cli.options.model import Running
+from attnviz.cli.options.output import Quiet
+from attnviz.cli.options.panels import NONE, OUTPUT
+from attnviz.cli.options.picture import PICTURES, Picturing
+from attnviz.cli.options.selection import Selecting
+from attnviz.cli.options.spread import Given
+from attnviz.cli.options.view import Looking
 from attnviz.cli.planning import Planning
-from attnviz.cli.show import check_places
-from attnviz.cli.source import LoadRequest, Source, captures
+from attnviz.cli.sink import IMAGES, Sink
+from attnviz.cli.source import captures
+from attnviz.cli.talk import Talk
 from attnviz.cli.template import Template
-from attnviz.cli.write import IMAGES, UNCHANGED, Export, kind_of
 from attnviz.errors import UsageError
 
 
-def export(
-    context: typer.Context,
-    output: o.ExportFile,
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            help="The text; - reads standard input; FILE.safetensors opens a saved capture.",
-            show_default=False,
+@dataclass(frozen=True)
+class Writing:
+    """The file that is written, and what goes into it."""
+
+    output: Annotated[
+        str,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The file: .png .svg .pdf, .npz .csv .tsv .json .align, .safetensors; - is "
+            "standard output. {layer}, {head}, {stack}, {model} and {index} in its name make "
+            "several files.",
+            rich_help_panel=OUTPUT,
+            metavar="FILE",
         ),
-    ] = None,
-    model: o.ModelName = None,
-    pair: o.Pair = None,
-    target: o.Target = None,
-    source_lang: o.SourceLang = None,
-    target_lang: o.TargetLang = None,
-    file: o.File = None,
-    texts: o.Texts = None,
-    batch_size: o.BatchSize = 1,
-    bos: o.Bos = None,
-    truncate: o.Truncate = False,
-    layer: o.Layer = None,
-    head: o.Head = None,
-    stack: o.Stack = None,
-    query: o.Query = None,
-    key: o.Key = None,
-    view: o.ExportView = "auto",
-    score: o.Score = "content",
-    words: o.Words = False,
-    hide_special: o.HideSpecial = False,
-    renormalize: o.Renormalize = False,
-    no_sink_split: o.NoSinkSplit = False,
-    scale: o.Scale = "linear",
-    reduce: o.Reduce = "mass",
-    dpi: o.Dpi = 200,
-    size: o.Size = None,
-    cmap: o.Cmap = "viridis",
-    theme: o.ThemeName = "light",
-    font: o.Font = None,
-    title: o.Title = None,
-    no_labels: o.NoLabels = False,
-    format_: o.FileKind = None,
-    min_weight: o.MinWeight = None,
-    soft: o.Soft = False,
-    store_dtype: o.StoreDtype = "float32",
-    quiet: o.Quiet = False,
-    adapter: o.Adapter = None,
-    revision: o.Revision = None,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    device_map: o.DeviceMap = None,
-    quantize: o.Quantize = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    offline: o.Offline = False,
-    memory: o.Memory = None,
-    untrusted: o.Untrusted = False,
-    plan: o.Plan = False,
+    ]
+    format_: Annotated[
+        Literal["png", "svg", "pdf", "npz", "csv", "tsv", "json", "align", "safetensors"] | None,
+        typer.Option(
+            "--format",
+            help="The kind of file, where its name does not say: for -o -.",
+            rich_help_panel=OUTPUT,
+            metavar="FORMAT",
+        ),
+    ] = None
+    min_weight: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="The least weight that .csv and .tsv list, arcs draw, .align --soft gives.",
+            rich_help_panel=OUTPUT,
+            metavar="WEIGHT",
+        ),
+    ] = None
+    soft: Annotated[
+        bool,
+        typer.Option(
+            "--soft",
+            help="Weights in .align: i-j:weight for every pair.",
+            rich_help_panel=OUTPUT,
+            metavar=NONE,
+        ),
+    ] = False
+    store_dtype: Annotated[
+        Literal["float32", "float16", "uint8"],
+        typer.Option(
+            help="Precision of the maps in .safetensors: float32, float16 or uint8. The picture "
+            "says what it costs.",
+            rich_help_panel=OUTPUT,
+            metavar="DTYPE",
+        ),
+    ] = "float32"
+    quiet: Quiet = False
+
+    def kind(self, template: Template) -> str:
+        """The kind of file: what --format says, else the suffix. Raises UsageError."""
+        if self.format_ is not None:
+            if template.suffix in KINDS and template.suffix != self.format_:
+                raise UsageError(
+                    f"-o {template.text} and --format {self.format_} contradict each other",
+                    "the suffix of the file says its format",
+                )
+            return self.format_
+        if template.printed:
+            raise UsageError("-o - needs a --format", f"one of {', '.join(NUMBERS)}")
+        if template.suffix not in KINDS:
+            shown = f".{template.suffix}" if template.suffix else "no suffix"
+            raise UsageError(
+                f"-o {template.text}: {shown} is no format that attnviz writes here",
+                f"it writes {' '.join(f'.{kind}' for kind in KINDS)}",
+            )
+        return template.suffix
+
+
+def export(
+    given: Given,
+    reading: ReadingMany,
+    selecting: Selecting,
+    looking: Looking,
+    picturing: Picturing,
+    writing: Writing,
+    running: Running,
 ) -> None:
     """Write heatmaps, grids and arcs as pictures, weights as numbers.
 
@@ -90,74 +123,58 @@ def export(
 
       attnviz export run.safetensors --min-weight 0.1 --format csv -o - | head
     """
-    from attnviz.attention.selection import Selection
-    from attnviz.render.image.style import ImageStyle
-    from attnviz.views.appearance import Appearance
-
-    selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
-    talk = Talk(quiet)
-    source = Source(text, file, texts, pair, target, source_lang, target_lang)
+    selection, talk = selecting.selection(), Talk(writing.quiet)
+    source = reading.source()
     source.check()
-    check_batch(context, texts)
-    template = Template(output)
-    kind = kind_of(template, format_)
-    check_effects(context, kind, view)
-    check_places(template, several=texts is not None)
-    appearance = Appearance(
-        scale=scale,
-        reduce=reduce,
-        words=words,
-        hide_special=hide_special,
-        renormalize=renormalize,
-        sink_split=not no_sink_split,
-    )
-    if kind in UNCHANGED and (words or hide_special or renormalize):
-        raise UsageError(
-            f".{kind} holds the weights as they are", "leave --words, --hide-special, --renormalize"
-        )
-    if kind in IMAGES and view == "matrix" and (query or key):
-        raise UsageError("--view matrix shows scores of whole heads", "leave --query and --key")
-    style = ImageStyle(dpi, inches(size), cmap, theme, font, title, not no_labels)
+    several = source.texts is not None
+    template = Template(writing.output)
+    kind = writing.kind(template)
+    if not several:
+        given.refuse("a single input", SINGLE)
+    check_effects(given, kind, looking)
+    template.check(several=several)
+    style = picturing.style()
     if kind in IMAGES:
         style.check()
-    write = Export(selection, appearance, style, view, score, min_weight, soft, store_dtype)
-    request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
-    )
-    if plan:
-        Planning(selection, talk, memory, bos, truncate)([source], request)
+        check_tokens(selecting, looking)
+    load, run = running.load_request(reading.model), running.run_request(selection, reading)
+    appearance = looking.appearance()
+    if writing.min_weight is not None:
+        appearance = replace(appearance, least=writing.min_weight)
+    sink = Sink(template, "table", None, "auto", False, style, talk)
+    if running.plan:
+        Planning(run, sink)([source], load)
         return
-    found = captures(
-        source, request, selection, talk, memory, bos, truncate,
-        batch_size=batch_size, untrusted=untrusted,
-    )  # fmt: skip
-    for index, capture in enumerate(found, start=1):
-        write(capture, template, kind, index, talk)
+    write = Export(
+        sink,
+        selection,
+        appearance,
+        looking.view,
+        writing.min_weight,
+        writing.soft,
+        writing.store_dtype,
+    )
+    for index, capture in enumerate(captures(source, load, run, talk), start=1):
+        write(capture, template, kind, index)
 
 
-def check_effects(context: typer.Context, kind: str, view: str) -> None:
-    """Nothing. Raises UsageError for an option that does nothing to this kind of file or view."""
-    image = kind in IMAGES
-    idle = {} if image else PICTURE | {"--view": IMAGE, "--score": IMAGE, "--reduce": IMAGE}
+def check_effects(given: Given, kind: str, looking: Looking) -> None:
+    """Raise UsageError for an option that does nothing to this kind of file or view."""
+    check_looking(given, kind, looking)
+    image, view = kind in IMAGES, looking.view
+    idle: dict[str, str] = {} if image else dict(PICTURES)
+    if not image:
+        idle["--view"] = PICTURES["--dpi"]
     if kind != "align":
         idle["--soft"] = "it is for .align"
     if kind != "safetensors":
         idle["--store-dtype"] = "it is for .safetensors"
     if kind not in ("csv", "tsv", "align") and not (image and view == "arcs"):
         idle["--min-weight"] = "it is for .csv .tsv .align and --view arcs"
-    if image and view != "matrix":
-        idle["--score"] = "it is for --view matrix"
-    if image and view in ("arcs", "matrix"):
-        idle["--reduce"] = "it is for maps: --view grid or heatmap"
-    refuse_idle(context, f".{kind} (--view {view})" if image else f".{kind}", idle)
+    given.refuse(f".{kind} (--view {view})" if image else f".{kind}", idle)
 
 
-def inches(size: str | None) -> tuple[float, float] | None:
-    """`7x5` as (width, height). Raises UsageError."""
-    if size is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)[x×](\d+(?:\.\d+)?)", size.strip())
-    width, height = (float(match[1]), float(match[2])) if match else (0.0, 0.0)
-    if not (0 < width <= 200 and 0 < height <= 200):
-        raise UsageError(f"--size {size} is no size in inches", "write width and height: 7x5")
-    return width, height
+def check_tokens(selecting: Selecting, looking: Looking) -> None:
+    """Raise UsageError where tokens are named for scores of whole heads."""
+    if looking.view == "matrix" and (selecting.query or selecting.key):
+        raise UsageError("--view matrix shows scores of whole heads", "leave --query and --key")

@@ -2,78 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from inspect import cleandoc
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attnviz.cli import options as o
-from attnviz.cli.idle_options import check_batch, refuse_idle
-from attnviz.cli.output import Talk
+from attnviz.cli.options.input import SINGLE, ReadingMany
+from attnviz.cli.options.model import Running
+from attnviz.cli.options.output import Showing
+from attnviz.cli.options.panels import INPUT, VIEW
+from attnviz.cli.options.selection import Selecting
+from attnviz.cli.options.spread import Given
+from attnviz.cli.options.view import TopHeads, view_option
 from attnviz.cli.planning import Planning
-from attnviz.cli.ranking import Ranking
-from attnviz.cli.score_list import listing
-from attnviz.cli.show import check_output, chosen_form
-from attnviz.cli.source import LoadRequest, Source, captures, one_token_each, probed
-from attnviz.cli.template import STDOUT, Template
-from attnviz.cli.write import IMAGES
+from attnviz.cli.sink import IMAGES, TEXTS
+from attnviz.cli.source import captures, one_token_each, probed
 from attnviz.errors import UsageError
 from attnviz.metrics.about import SCORES
+from attnviz.views.heads.names import CALLED
 
 if TYPE_CHECKING:
-    from attnviz.attention.selection import Selection
+    from attnviz.cli.source import Source
 
 DRAWS = "draws of repeated random tokens"
 
 
-def heads(
-    context: typer.Context,
-    text: Annotated[
-        str | None,
-        typer.Argument(
-            help="The text; - reads standard input; FILE.safetensors opens a saved capture.",
-            show_default=False,
+@dataclass(frozen=True)
+class Probing(ReadingMany):
+    """The texts that are read, or a probe in their place."""
+
+    probe: Annotated[
+        Literal["repeated-tokens"] | None,
+        typer.Option(
+            help="In place of a text: random tokens, repeated, in 5 draws. Scores prefix_matching "
+            "and sorts by it.",
+            rich_help_panel=INPUT,
+            metavar="NAME",
         ),
-    ] = None,
-    model: o.ModelName = None,
-    pair: o.Pair = None,
-    target: o.Target = None,
-    source_lang: o.SourceLang = None,
-    target_lang: o.TargetLang = None,
-    file: o.File = None,
-    texts: o.Texts = None,
-    batch_size: o.BatchSize = 1,
-    probe: o.Probe = None,
-    bos: o.Bos = None,
-    truncate: o.Truncate = False,
-    layer: o.Layer = None,
-    head: o.Head = None,
-    stack: o.Stack = None,
-    query: o.Query = None,
-    key: o.Key = None,
-    sort: o.Sort = None,
-    kind: o.Kind = None,
-    top: o.TopHeads = 20,
-    view: o.HeadsView = "table",
-    json_: o.Json = False,
-    format_: o.Format = "table",
-    output: o.OutputFile = None,
-    width: o.Width = None,
-    color: o.Color = "auto",
-    ascii_: o.Ascii = False,
-    quiet: o.Quiet = False,
-    adapter: o.Adapter = None,
-    revision: o.Revision = None,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    device_map: o.DeviceMap = None,
-    quantize: o.Quantize = None,
-    trust_remote_code: o.TrustRemoteCode = False,
-    offline: o.Offline = False,
-    memory: o.Memory = None,
-    untrusted: o.Untrusted = False,
-    plan: o.Plan = False,
+    ] = None
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What heads are sorted by, which are listed, and how."""
+
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            help="The score to sort by, one of those above. Default: content.",
+            rich_help_panel=VIEW,
+            metavar="SCORE",
+        ),
+    ] = None
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Only heads of this name: {', '.join(CALLED[:-1])} or {CALLED[-1]}.",
+            rich_help_panel=VIEW,
+            metavar="NAME",
+        ),
+    ] = None
+    top: TopHeads = 20
+    view: Annotated[str, view_option("ranking")] = "table"
+
+
+def heads(
+    given: Given,
+    reading: Probing,
+    selecting: Selecting,
+    ranking: Ranking,
+    output: Showing,
+    running: Running,
 ) -> None:
     """Rank heads by what they do.
 
@@ -93,54 +92,53 @@ def heads(
       attnviz heads run.safetensors --sort entropy --view matrix
 
       attnviz heads --probe repeated-tokens -m gpt2
-    """
-    from attnviz.attention.selection import Selection
-    from attnviz.views.heads.score_matrix import EDGE, check_score
 
-    selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
-    talk = Talk(quiet)
-    source = Source(text, file, texts, pair, target, source_lang, target_lang)
-    if probe is None:
+    {scores}
+    """
+    selection, sink = selecting.selection(), output.sink()
+    source = reading.source()
+    if reading.probe is None:
         source.check()
     else:
-        check_probe(source, selection)
-    check_batch(context, texts)
-    if sort is not None and source.saved is None:
-        check_score(sort, (*SCORES, EDGE))
-    form = chosen_form(json_, format_)
-    template = Template(output or STDOUT)
-    check_output(template, form, several=False)
-    if template.suffix in ("npz", "align", "safetensors"):
-        raise UsageError(f".{template.suffix} holds weights, not scores", "attnviz export")
-    if template.suffix in IMAGES and view == "table":
-        refuse_idle(context, f".{template.suffix}", {"--view": "a picture shows the matrix"})
-    request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, device_map, quantize, adapter
-    )
-    if plan:
-        planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each)
-        planning([source], request) if probe is None else planning.probe(request)
+        check_probe(source, selecting)
+    if source.texts is None:
+        given.refuse("a single input", SINGLE)
+    check_sort(ranking.sort, source)
+    sink.check((*TEXTS, *IMAGES), "weights are written by attnviz export")
+    if sink.draws and ranking.view == "table":
+        given.refuse(f".{sink.kind}", {"--view": "a picture shows the matrix"})
+    load, run = running.load_request(reading.model), running.run_request(selection, reading)
+    if running.plan:
+        planning = Planning(run, sink, one_token_each)
+        planning([source], load) if reading.probe is None else planning.probe(load)
         return
-    ranking = Ranking(selection, sort, kind, top, view, form, width, color, ascii_)
-    if probe is None:
-        found = captures(
-            source, request, selection, talk, memory, bos, truncate, None, batch_size,
-            one_token_each, untrusted,
-        )  # fmt: skip
+    from attnviz.answers.heads import heads as ranked
+
+    view = {"table": ranking.view}.get(sink.kind, "matrix" if sink.draws else "table")
+    if reading.probe is None:
+        read = captures(source, load, run, sink.talk, foresee=one_token_each)
+        sort, over = ranking.sort, "texts"
     else:
         from attnviz.runs.repeated_tokens import PREFIX_MATCHING
 
-        found = probed(request, selection, talk, memory, bos)
-        ranking = replace(ranking, sort=sort or PREFIX_MATCHING, over=DRAWS)
-    ranking(found, template)
+        read = probed(load, run, sink.talk)
+        sort, over = ranking.sort or PREFIX_MATCHING, DRAWS
+    answer = ranked(
+        read, selection, sort=sort, kind=ranking.kind, top=ranking.top, view=view, over=over
+    )
+    sink.put(answer)
 
 
-# The list of scores is written by the table that says what each means.
-heads.__doc__ = f"{cleandoc(heads.__doc__ or '')}\n\n{listing()}"
+def check_sort(sort: str | None, source: Source) -> None:
+    """Raise SelectionError for a score that no run has; a saved capture has its own."""
+    from attnviz.views.heads.score_matrix import EDGE, check_score
+
+    if sort is not None and source.saved is None:
+        check_score(sort, (*SCORES, EDGE))
 
 
-def check_probe(source: Source, selection: Selection) -> None:
-    """Nothing. Raises UsageError when something is asked of a text, which a probe has not."""
+def check_probe(source: Source, selecting: Selecting) -> None:
+    """Raise UsageError when something is asked of a text, which a probe has not."""
     if source.saved is not None:
         raise UsageError("--probe runs a model: a saved capture has none", "give -m MODEL")
     given = {
@@ -151,8 +149,8 @@ def check_probe(source: Source, selection: Selection) -> None:
         "--target": source.target,
         "--source-lang": source.source_lang,
         "--target-lang": source.target_lang,
-        "--query": selection.query,
-        "--key": selection.key,
+        "--query": selecting.query,
+        "--key": selecting.key,
     }
     for name, value in given.items():
         if value is not None:

@@ -2,170 +2,183 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from attnviz.cli import options as o
-from attnviz.cli.output import Talk
+from attnviz.cli.options.input import Reading
+from attnviz.cli.options.model import Loading
+from attnviz.cli.options.output import Showing
+from attnviz.cli.options.panels import NONE, SELECT, VIEW
+from attnviz.cli.options.selection import Layer, Stack
+from attnviz.cli.options.spread import Given
 from attnviz.cli.planning import Planning
-from attnviz.cli.show import check_places, chosen_form
-from attnviz.cli.source import LoadRequest, Source, one_token_each
-from attnviz.cli.template import STDOUT, Template
-from attnviz.cli.tracing import Tracing, check_kind, excluded, recipe_of, refuse_saved
+from attnviz.cli.sink import IMAGES, TEXTS
+from attnviz.cli.source import one_token_each
 from attnviz.errors import UsageError
 
-HAND = "By hand"
+if TYPE_CHECKING:
+    from attnviz.attention.selection import Selection
+    from attnviz.cli.sink import Sink
+    from attnviz.cli.source import LoadRequest, Source
+    from attnviz.runs.request import RunRequest
+    from attnviz.tracing.hand import Recipe
+    from attnviz.views.answer import Answer
 
-Qkv = Annotated[
-    Path | None,
-    typer.Option(
-        "--qkv",
-        help="Numbers in place of a model: query, key, value and W, U, v, as .json, .npz or .csv, "
-        "or sample:qkv/NAME.",
-        rich_help_panel=HAND,
-        metavar="FILE",
-    ),
-]
-Mechanism = Annotated[
-    Literal["dot", "scaled-dot", "general", "additive", "concat"] | None,
-    typer.Option(
-        help="The score: dot, scaled-dot (the default), general, additive or concat.",
-        rich_help_panel=HAND,
-        metavar="NAME",
-    ),
-]
-Soft = Annotated[
-    bool,
-    typer.Option(
-        "--soft",
-        help="Weights by softmax, the default.",
-        rich_help_panel=HAND,
-        metavar=o.NONE,
-    ),
-]
-Hard = Annotated[
-    bool,
-    typer.Option(
-        "--hard",
-        help="All weight to the key with the largest score.",
-        rich_help_panel=HAND,
-        metavar=o.NONE,
-    ),
-]
-Local = Annotated[
-    float | None,
-    typer.Option(
-        help="Weights around this key: softmax over the keys at most 2 from P, times a Gaussian.",
-        rich_help_panel=HAND,
-        metavar="P",
-    ),
-]
-Heads = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Heads that share the dimensions. Default: 1.",
-        rich_help_panel=HAND,
-        metavar="N",
-    ),
-]
-Causal = Annotated[
-    bool,
-    typer.Option(
-        "--causal",
-        help="No query attends to a later key.",
-        rich_help_panel=HAND,
-        metavar=o.NONE,
-    ),
-]
-Head = Annotated[
-    str | None,
-    typer.Option(
-        help="The head, as L3H5. Default: the one that inspect shows.",
-        rich_help_panel=o.SELECT,
-        metavar="HEAD",
-    ),
-]
-Query = Annotated[
-    str | None,
-    typer.Option(
-        help="The token that attends: a word, it#2, an index or -1. Default: the one whose weight "
-        "to another token that is no sink is the largest.",
-        rich_help_panel=o.SELECT,
-        metavar="TOKEN",
-    ),
-]
-Key = Annotated[
-    str | None,
-    typer.Option(
-        help="One token attended to: which dimensions made its score.",
-        rich_help_panel=o.SELECT,
-        metavar="TOKEN",
-    ),
-]
-Top = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="Keys and dimensions listed. Default: 8.",
-        rich_help_panel=o.VIEW,
-        metavar="N",
-    ),
-]
+HAND = "By hand"
+# The options that are about a text in a model, and so not about numbers.
+OF_MODELS = ("text", "-m", "--pair", "--target", "--source-lang", "--target-lang", "--file",
+             "--bos", "--truncate", "--layer", "--head", "--stack", "--adapter", "--revision",
+             "--memory", "--plan")  # fmt: skip
+KINDS = (*TEXTS, *IMAGES)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers in place of a model, and what is done with them."""
+
+    qkv: Annotated[
+        Path | None,
+        typer.Option(
+            "--qkv",
+            help="Numbers in place of a model: query, key, value and W, U, v, as .json, .npz or "
+            ".csv, or sample:qkv/NAME.",
+            rich_help_panel=HAND,
+            metavar="FILE",
+        ),
+    ] = None
+    mechanism: Annotated[
+        Literal["dot", "scaled-dot", "general", "additive", "concat"] | None,
+        typer.Option(
+            help="The score: dot, scaled-dot (the default), general, additive or concat.",
+            rich_help_panel=HAND,
+            metavar="NAME",
+        ),
+    ] = None
+    soft: Annotated[
+        bool,
+        typer.Option(
+            "--soft",
+            help="Weights by softmax, the default.",
+            rich_help_panel=HAND,
+            metavar=NONE,
+        ),
+    ] = False
+    hard: Annotated[
+        bool,
+        typer.Option(
+            "--hard",
+            help="All weight to the key with the largest score.",
+            rich_help_panel=HAND,
+            metavar=NONE,
+        ),
+    ] = False
+    local: Annotated[
+        float | None,
+        typer.Option(
+            help="Weights around this key: softmax over the keys at most 2 from P, times a "
+            "Gaussian.",
+            rich_help_panel=HAND,
+            metavar="P",
+        ),
+    ] = None
+    heads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Heads that share the dimensions. Default: 1.",
+            rich_help_panel=HAND,
+            metavar="N",
+        ),
+    ] = None
+    causal: Annotated[
+        bool,
+        typer.Option(
+            "--causal",
+            help="No query attends to a later key.",
+            rich_help_panel=HAND,
+            metavar=NONE,
+        ),
+    ] = False
+
+    def recipe(self) -> Recipe:
+        """What the options ask to do with the numbers. Raises UsageError."""
+        from attnviz.tracing.hand import Recipe
+
+        ways = {"soft": self.soft, "hard": self.hard, "local": self.local is not None}
+        chosen = [name for name, given in ways.items() if given]
+        if len(chosen) > 1:
+            named = " and ".join(f"--{name}" for name in chosen)
+            raise UsageError(f"{named} exclude each other", "choose one")
+        if self.local is not None and not math.isfinite(self.local):
+            raise UsageError(
+                f"--local {self.local} is no place", "give the index of a key, such as 1.5"
+            )
+        weigh: Any = chosen[0] if chosen else "soft"
+        mechanism = self.mechanism or "scaled-dot"
+        return Recipe(mechanism, weigh, self.local or 0.0, self.heads or 1, self.causal)
+
+
+@dataclass(frozen=True)
+class SelectingOne:
+    """The head, the query and the key that are traced."""
+
+    layer: Layer = None
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="The head, as L3H5. Default: the one that inspect shows.",
+            rich_help_panel=SELECT,
+            metavar="HEAD",
+        ),
+    ] = None
+    stack: Stack = None
+    query: Annotated[
+        str | None,
+        typer.Option(
+            help="The token that attends: a word, it#2, an index or -1. Default: the one whose "
+            "weight to another token that is no sink is the largest.",
+            rich_help_panel=SELECT,
+            metavar="TOKEN",
+        ),
+    ] = None
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="One token attended to: which dimensions made its score.",
+            rich_help_panel=SELECT,
+            metavar="TOKEN",
+        ),
+    ] = None
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Keys and dimensions listed. Default: 8.",
+            rich_help_panel=VIEW,
+            metavar="N",
+        ),
+    ] = None
+
+    def selection(self) -> Selection:
+        """The selection of these options. Raises SelectionError for what is none."""
+        from attnviz.attention.selection import Selection
+
+        return Selection.parse(
+            layer=self.layer, head=self.head, stack=self.stack, query=self.query, key=self.key
+        )
 
 
 def trace(
-    text: Annotated[
-        str | None,
-        typer.Argument(help="The text; - reads standard input.", show_default=False),
-    ] = None,
-    model: o.ModelName = None,
-    pair: o.Pair = None,
-    target: o.Target = None,
-    source_lang: o.SourceLang = None,
-    target_lang: o.TargetLang = None,
-    file: o.File = None,
-    bos: o.Bos = None,
-    truncate: o.Truncate = False,
-    qkv: Qkv = None,
-    mechanism: Mechanism = None,
-    soft: Soft = False,
-    hard: Hard = False,
-    local: Local = None,
-    heads: Heads = None,
-    causal: Causal = False,
-    layer: o.Layer = None,
-    head: Head = None,
-    stack: o.Stack = None,
-    query: Query = None,
-    key: Key = None,
-    top: Top = None,
-    json_: o.Json = False,
-    format_: o.Format = "table",
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            help="Write to a file instead: .png .svg .pdf, .txt .json .csv .tsv.",
-            rich_help_panel=o.OUTPUT,
-            metavar="FILE",
-        ),
-    ] = None,
-    width: o.Width = None,
-    color: o.Color = "auto",
-    ascii_: o.Ascii = False,
-    quiet: o.Quiet = False,
-    adapter: o.Adapter = None,
-    revision: o.Revision = None,
-    device: o.Device = "auto",
-    dtype: o.Dtype = "auto",
-    trust_remote_code: o.TrustRemoteCode = False,
-    offline: o.Offline = False,
-    memory: o.Memory = None,
-    plan: o.Plan = False,
+    given: Given,
+    reading: Reading,
+    numbers: Numbers,
+    selecting: SelectingOne,
+    output: Showing,
+    loading: Loading,
 ) -> None:
     """Show how attention comes about, step by step.
 
@@ -184,40 +197,57 @@ def trace(
 
       attnviz trace --qkv numbers.json --causal --heads 2 -o trace.png
     """
-    form = chosen_form(json_, format_)
-    template = Template(output or STDOUT)
-    check_kind(template, form)
-    talk = Talk(quiet)
-    tracing = Tracing(query, key, top, form, width, color, ascii_, talk, template)
-    if template.text != STDOUT:
-        check_places(template, several=False, filled=("model",) if qkv is None else ())
-    if qkv is not None:
-        from_text: dict[str, object] = {
-            "TEXT": text, "-m": model, "--pair": pair, "--target": target, "--file": file,
-            "--source-lang": source_lang, "--target-lang": target_lang,
-            "--bos": bos, "--truncate": truncate or None, "--layer": layer, "--head": head,
-            "--stack": stack, "--adapter": adapter, "--revision": revision, "--memory": memory,
-            "--plan": plan or None,
-        }  # fmt: skip
-        excluded("--qkv", from_text, "--qkv runs no model")
-        tracing.by_hand(qkv, recipe_of(mechanism, soft, hard, local, heads, causal))
-        return
-    by_hand = {"--mechanism": mechanism, "--soft": soft or None, "--hard": hard or None,
-               "--local": local, "--heads": heads, "--causal": causal or None}  # fmt: skip
-    for name, value in by_hand.items():
-        if value is not None:
-            raise UsageError(f"{name} needs --qkv", "a model has a mechanism of its own")
-    from attnviz.attention.selection import Selection
+    sink = output.sink()
+    filled = () if numbers.qkv is not None else ("model",)
+    sink.check(KINDS, "weights are written by attnviz export", filled=filled)
+    if numbers.qkv is not None:
+        for option in OF_MODELS:
+            if option in given.options:
+                name = option.upper() if option == "text" else option
+                raise UsageError(f"--qkv and {name} exclude each other", "--qkv runs no model")
+        from attnviz.answers.trace import trace_numbers
 
-    selection = Selection.parse(layer=layer, head=head, stack=stack, query=query, key=key)
-    source = Source(text, file, None, pair, target, source_lang, target_lang)
+        sink.put(trace_numbers(numbers.qkv, numbers.recipe(), selecting.query, selecting.key))
+        return
+    for field in fields(numbers):
+        if f"--{field.name}" in given.options:
+            raise UsageError(f"--{field.name} needs --qkv", "a model has a mechanism of its own")
+    source = reading.source()
     source.check()
     refuse_saved(source)
-    request = LoadRequest(
-        model, device, dtype, revision, trust_remote_code, offline, adapter=adapter
-    )
-    if plan:  # the second run keeps what the traced head was given
-        planning = Planning(selection, talk, memory, bos, truncate, form, one_token_each, runs=2)
-        planning([source], request)
+    load = loading.load_request(reading.model)
+    run = loading.run_request(selecting.selection(), reading)
+    if loading.plan:  # the second run keeps what the traced head was given
+        Planning(run, sink, one_token_each, runs=2)([source], load)
         return
-    tracing.from_model(source, request, selection, memory, bos, truncate)
+    sink.put(from_model(source, load, run, selecting.top, sink))
+
+
+def from_model(
+    source: Source, load: LoadRequest, run: RunRequest, top: int | None, sink: Sink
+) -> Answer:
+    """The steps of one query of one head of a model."""
+    if source.hint:
+        sink.talk.hint(source.hint)
+    [text] = source.read()
+    loaded = load.load(sink.talk)
+    from attnviz.answers.trace import trace_inputs
+    from attnviz.inputs.encode import encode_batch
+
+    inputs = encode_batch(loaded, [text], bos=run.bos, truncate=run.truncate)
+    one_token_each(loaded, inputs, run)
+    with sink.talk.progress(f"run {len(inputs.sources[0])} tokens"):
+        return trace_inputs(loaded, inputs, run, top)
+
+
+def refuse_saved(source: Source) -> None:
+    """Raise UsageError for a saved capture, which says how to get its text traced."""
+    if source.saved is None:
+        return
+    from attnviz.attention.store.reader import open_capture
+
+    name = open_capture(source.saved).model.name
+    raise UsageError(
+        f"{source.saved} holds weights, not the queries and keys that made them",
+        f'run the model again: attnviz trace "…" -m {name}',
+    )

@@ -1,108 +1,168 @@
-"""Which model, how it is loaded, and what a run may take."""
+"""How the model is loaded, and what a run may take."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from attnviz.cli.options.panels import MODEL, NONE
 
-Device = Annotated[
-    str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL, metavar="NAME")
-]
-Dtype = Annotated[
-    Literal["auto", "float32", "bfloat16", "float16"],
-    typer.Option(
-        help="Precision of the weights: float32, bfloat16, float16, or auto for the checkpoint's.",
-        rich_help_panel=MODEL,
-        metavar="DTYPE",
-    ),
-]
-DeviceMap = Annotated[
-    Literal["auto", "balanced", "sequential"] | None,
-    typer.Option(
-        help="Spread a large model over devices and main memory: auto, balanced or sequential "
-        "(needs the extra big).",
-        rich_help_panel=MODEL,
-        metavar="HOW",
-    ),
-]
-Quantize = Annotated[
-    Literal["8bit", "4bit"] | None,
-    typer.Option(
-        help="Load the weights in 8bit or 4bit (needs the extra quantize).",
-        rich_help_panel=MODEL,
-        metavar="BITS",
-    ),
-]
-Adapter = Annotated[
-    str | None,
-    typer.Option(
-        help="Apply this adapter of peft, a folder or Hub id; none leaves out the one that lies "
-        "with the model (needs the extra peft).",
-        rich_help_panel=MODEL,
-        metavar="ADAPTER",
-    ),
-]
-Revision = Annotated[
-    str | None,
-    typer.Option(
-        help="Branch, tag or commit of a Hub model.", rich_help_panel=MODEL, metavar="REV"
-    ),
-]
-TrustRemoteCode = Annotated[
-    bool,
-    typer.Option(
-        "--trust-remote-code",
-        help="Run code from the model's repository on this machine.",
-        rich_help_panel=MODEL,
-        metavar=NONE,
-    ),
-]
-Offline = Annotated[
-    bool,
-    typer.Option(
-        "--offline",
-        help="Use only what is in the local cache.",
-        rich_help_panel=MODEL,
-        metavar=NONE,
-    ),
-]
-Plan = Annotated[
-    bool,
-    typer.Option(
-        "--plan",
-        help="Say what would be kept, what that takes and how long, and stop.",
-        rich_help_panel=MODEL,
-        metavar=NONE,
-    ),
-]
-Untrusted = Annotated[
-    bool,
-    typer.Option(
-        "--untrusted",
-        help="Show a capture that fails its checks too; cells that are no numbers look so.",
-        rich_help_panel=MODEL,
-        metavar=NONE,
-    ),
-]
-Memory = Annotated[
-    str | None,
-    typer.Option(
-        help="Memory for what is kept, such as 4GiB or 4G (GB is decimal): whole maps, else pooled "
-        "maps and top keys, else pooled maps, else scores. Default: a quarter of what is free.",
-        rich_help_panel=MODEL,
-        metavar="SIZE",
-    ),
-]
-ModelName = Annotated[
-    str | None,
-    typer.Option(
-        "-m",
-        "--model",
-        help="Hub id, local folder or sample:NAME. Default: $ATTNVIZ_MODEL, else the sample.",
-        rich_help_panel=MODEL,
-        metavar="MODEL",
-    ),
-]
+if TYPE_CHECKING:
+    from attnviz.attention.selection import Selection
+    from attnviz.cli.options.input import Reading
+    from attnviz.cli.source import LoadRequest
+    from attnviz.runs.request import RunRequest
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How the model is loaded and run."""
+
+    adapter: Annotated[
+        str | None,
+        typer.Option(
+            help="Apply this adapter of peft, a folder or Hub id; none leaves out the one that "
+            "lies with the model (needs the extra peft).",
+            rich_help_panel=MODEL,
+            metavar="ADAPTER",
+        ),
+    ] = None
+    revision: Annotated[
+        str | None,
+        typer.Option(
+            help="Branch, tag or commit of a Hub model.", rich_help_panel=MODEL, metavar="REV"
+        ),
+    ] = None
+    device: Annotated[
+        str,
+        typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL, metavar="NAME"),
+    ] = "auto"
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(
+            help="Precision of the weights: float32, bfloat16, float16, or auto for the "
+            "checkpoint's.",
+            rich_help_panel=MODEL,
+            metavar="DTYPE",
+        ),
+    ] = "auto"
+    trust_remote_code: Annotated[
+        bool,
+        typer.Option(
+            "--trust-remote-code",
+            help="Run code from the model's repository on this machine.",
+            rich_help_panel=MODEL,
+            metavar=NONE,
+        ),
+    ] = False
+    offline: Annotated[
+        bool,
+        typer.Option(
+            "--offline",
+            help="Use only what is in the local cache.",
+            rich_help_panel=MODEL,
+            metavar=NONE,
+        ),
+    ] = False
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="Memory for what is kept, such as 4GiB or 4G (GB is decimal): whole maps, else "
+            "pooled maps and top keys, else pooled maps, else scores. Default: a quarter of what "
+            "is free.",
+            rich_help_panel=MODEL,
+            metavar="SIZE",
+        ),
+    ] = None
+    plan: Annotated[
+        bool,
+        typer.Option(
+            "--plan",
+            help="Say what would be kept, what that takes and how long, and stop.",
+            rich_help_panel=MODEL,
+            metavar=NONE,
+        ),
+    ] = False
+
+    def load_request(self, name: str | None) -> LoadRequest:
+        """What is asked of loading the model of this name."""
+        from attnviz.cli.source import LoadRequest
+
+        return LoadRequest(
+            name,
+            self.device,
+            self.dtype,
+            self.revision,
+            self.trust_remote_code,
+            self.offline,
+            adapter=self.adapter,
+        )
+
+    def run_request(
+        self, selection: Selection | None = None, reading: Reading | None = None
+    ) -> RunRequest:
+        """What is asked of a run. Raises UsageError for a memory that is no size."""
+        from attnviz.attention.selection import Selection
+        from attnviz.runs.memory import bytes_of
+        from attnviz.runs.request import RunRequest
+
+        asked: dict[str, Any] = {}
+        if reading is not None:
+            asked = {"bos": reading.bos, "truncate": reading.truncate}
+            asked["batch_size"] = reading.at_once
+        return RunRequest(
+            selection or Selection(),
+            bytes_of(self.memory, "--memory"),
+            **asked,
+        )
+
+
+@dataclass(frozen=True)
+class Placing(Loading):
+    """How the model is loaded, where its weights lie, and how it is run."""
+
+    device_map: Annotated[
+        Literal["auto", "balanced", "sequential"] | None,
+        typer.Option(
+            help="Spread a large model over devices and main memory: auto, balanced or sequential "
+            "(needs the extra big).",
+            rich_help_panel=MODEL,
+            metavar="HOW",
+        ),
+    ] = None
+    quantize: Annotated[
+        Literal["8bit", "4bit"] | None,
+        typer.Option(
+            help="Load the weights in 8bit or 4bit (needs the extra quantize).",
+            rich_help_panel=MODEL,
+            metavar="BITS",
+        ),
+    ] = None
+
+    def load_request(self, name: str | None) -> LoadRequest:
+        """What is asked of loading the model of this name."""
+        asked = super().load_request(name)
+        return replace(asked, device_map=self.device_map, quantize=self.quantize)
+
+
+@dataclass(frozen=True)
+class Running(Placing):
+    """How the model is loaded and run, and whether a run is shown that fails its checks."""
+
+    untrusted: Annotated[
+        bool,
+        typer.Option(
+            "--untrusted",
+            help="Show a capture that fails its checks too; cells that are no numbers look so.",
+            rich_help_panel=MODEL,
+            metavar=NONE,
+        ),
+    ] = False
+
+    def run_request(
+        self, selection: Selection | None = None, reading: Reading | None = None
+    ) -> RunRequest:
+        """What is asked of a run. Raises UsageError for a memory that is no size."""
+        return replace(super().run_request(selection, reading), untrusted=self.untrusted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attnviz.render.data.json_values import SCHEMA, map_values, number, numbers
+from attnviz.render.data.json_values import map_values, number, numbers
 from attnviz.render.data.tidy_rows import figure
 from attnviz.views.compare.within import DistanceMatrix, HeadGroups, LikeHead, SideBySide
 
@@ -12,15 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from attnviz.render.data.tidy_rows import Row
-    from attnviz.views.answer import Comparison
     from attnviz.views.heads.patterns import Head
 
 NAMES = ("layer", "head")
 
 
-def comparison_values(view: Comparison) -> dict[str, Any]:
+def comparison_values(view: Any) -> dict[str, Any]:
     """The comparison for `json.dumps`; distances are Jensen-Shannon in [0, 1]."""
-    out: dict[str, Any] = {"schema": SCHEMA, "stack": view.stack, "queries": view.queries}
+    out: dict[str, Any] = {"stack": view.stack, "queries": view.queries}
     if isinstance(view, HeadGroups):
         return out | group_values(view)
     if isinstance(view, LikeHead):
@@ -97,7 +96,7 @@ def distances(view: DistanceMatrix) -> Any:
     return map_values(view.shown)["weights"]
 
 
-def comparison_rows(view: Comparison) -> Iterator[Row]:
+def comparison_rows(view: Any) -> Iterator[Row]:
     """Rows, the first one naming the columns: one per head, pair of heads, or pair of names."""
     if isinstance(view, HeadGroups):
         yield ["stack", *NAMES, "pattern", "group", "typical", "within", "x", "y"]

@@ -7,7 +7,6 @@ The keys are the words of the vocabulary. NaN and infinity become null. Arrays k
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from attnviz.views.maps.heatmap import State
 
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
-    from attnviz.attention.capture import AttentionStack, Capture, LayerAttention
+    from attnviz.attention.capture import AttentionStack, LayerAttention, Prediction
     from attnviz.views.answer import Answer
     from attnviz.views.heads.head_table import HeadTable
     from attnviz.views.heads.patterns import Head
@@ -31,8 +30,8 @@ SCHEMA = 1
 STATES = {state: state.name.lower() for state in State}
 
 
-def to_json(capture: Capture, view: Answer) -> dict[str, Any]:
-    """The run and the heads that the view shows; `json.dumps` takes it as it is."""
+def view_values(view: Answer) -> dict[str, Any]:
+    """The heads that the views show."""
     screens = [part for part in view.parts if isinstance(part, HeadScreen)]
     maps = [part for part in view.parts if isinstance(part, HeadMaps)]
     heads = [
@@ -41,13 +40,6 @@ def to_json(capture: Capture, view: Answer) -> dict[str, Any]:
     ]
     heads += [shown_head(one.stack, head, found, None) for one in maps for head, found in one.maps]
     out: dict[str, Any] = {
-        "schema": SCHEMA,
-        "model": asdict(capture.model),
-        "input": {"text": capture.text, "pair": capture.pair, "target": capture.target},
-        "prediction": prediction(capture),
-        "checks": [asdict(check) for check in capture.checks],
-        "notes": list(capture.notes),
-        "stacks": {name: stack_values(stack) for name, stack in capture.stacks.items()},
         "chosen": chosen(screens[0]) if screens else None,
         "heads": heads,
     }
@@ -57,9 +49,8 @@ def to_json(capture: Capture, view: Answer) -> dict[str, Any]:
     return out
 
 
-def prediction(capture: Capture) -> dict[str, Any]:
+def prediction_values(one: Prediction) -> dict[str, Any]:
     """The task head's answers, best first."""
-    one = capture.prediction
     places = [
         {
             "where": where,

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 from numpy.lib import format as npy
 
+from attnviz.attention.kept import look_up
 from attnviz.errors import CaptureError
 from attnviz.views.maps.heatmap import spans
 
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import AttentionStack, Capture, LayerAttention
 
 SCHEMA = 1
-# What may be kept of every head beside its map and scores.
-BESIDE = ("heavy_keys", "pooled_max", "slashes", "top_keys", "top_weights", "window")
+MAPS = ("weights", "pooled")  # the first that was kept is the map of the archive
 AXES = ("layer", "head", "query", "key")
 Heads = tuple[int, ...]
 Group = list[tuple["LayerAttention", Heads]]
@@ -101,12 +101,22 @@ def agree(one: tuple[LayerAttention, Heads], other: tuple[LayerAttention, Heads]
     (a, heads), (b, others) = one, other
     same_tokens = a.queries == b.queries and a.keys == b.keys
     same_maps = maps_of(a)[0] == maps_of(b)[0] and maps_of(a)[1].shape == maps_of(b)[1].shape
-    return heads == others and same_tokens and same_maps and score_names(a) == score_names(b)
+    same_names = score_names(a) == score_names(b)
+    return heads == others and same_tokens and same_maps and same_names and fit(a, b)
+
+
+def fit(one: LayerAttention, other: LayerAttention) -> bool:
+    """Whether the arrays that both layers kept make one: of the same sizes, shared ones equal."""
+    names = {name for name in one.kept if name in other.kept and look_up(name).archived != "no"}
+    shared = (name for name in names if look_up(name).archived == "shared")
+    return all(one.kept[name].shape == other.kept[name].shape for name in names) and all(
+        np.array_equal(one.kept[name], other.kept[name]) for name in shared
+    )
 
 
 def maps_of(layer: LayerAttention) -> tuple[str, np.ndarray]:
     """`weights` or `pooled`, and that array. Raises CaptureError when neither was kept."""
-    for name in ("weights", "pooled"):
+    for name in MAPS:
         if name in layer.kept:
             return name, layer.kept[name]
     raise CaptureError(f"no map of layer {layer.layer} was kept", "give --memory more")
@@ -114,14 +124,19 @@ def maps_of(layer: LayerAttention) -> tuple[str, np.ndarray]:
 
 def score_names(layer: LayerAttention) -> list[str]:
     """The scores that this layer has, sorted."""
-    return sorted(name for name in layer.kept if name.startswith("score."))
+    return sorted(filter(is_score, layer.kept))
+
+
+def is_score(name: str) -> bool:
+    """Whether a kept array is one score of every head."""
+    return name.startswith("score.")
 
 
 def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group) -> None:
     """Write layers that agree as one stack."""
     first, heads = group[0]
     kind, maps = maps_of(first)
-    write_heads(write, prefix if kind == "weights" else f"{prefix}.pooled", kind, group)
+    write_array(write, prefix if kind == "weights" else f"{prefix}.pooled", kind, group)
     if kind == "weights":
         masks = (stack.allowed(layer.layer) for layer, _ in group)
         write.parts(f"{prefix}.allowed", np.dtype(bool), (len(group), *maps.shape[1:]), masks)
@@ -131,38 +146,37 @@ def write_group(write: Writer, prefix: str, stack: AttentionStack, group: Group)
             found = spans(axis, bins)
             edges = [found[0][0], *(stop for _, stop in found)]
             write(f"{prefix}.{side}_edges", np.array(edges, np.int64))
-    write_beside(write, prefix, group)
+    for name in names_beside(group):
+        write_array(write, f"{prefix}.{name}", name, group)
     write(f"{prefix}.layers", np.array([layer.layer for layer, _ in group], np.int64))
     write(f"{prefix}.heads", np.array(heads, np.int64))
     write_axis(write, prefix, "queries", "query", first.queries)
     write_axis(write, prefix, "keys", "key", first.keys)
     for score in score_names(first):
-        rows = [[layer.kept[score][layer.heads.index(head)] for head in heads]
-                for layer, _ in group]  # fmt: skip
-        write(f"{prefix}.{score}", np.array(rows, np.float64))
+        write_array(write, f"{prefix}.{score}", score, group)
 
 
-def write_heads(write: Writer, name: str, kept: str, group: Group) -> None:
-    """Write what was kept of every head under a name, (layer, head, …), a head at a time."""
+def names_beside(group: Group) -> list[str]:
+    """The arrays that all layers kept beside maps and scores, those with heads first."""
+    kept = set.intersection(*({*layer.kept} for layer, _ in group)).difference(MAPS)
+    names = (name for name in kept if look_up(name).archived != "no" and not is_score(name))
+    return sorted(names, key=lambda name: (look_up(name).axes[:1] != ("head",), name))
+
+
+def write_array(write: Writer, name: str, kept: str, group: Group) -> None:
+    """Write a kept array of all layers under a name: (layer, head, …) a head at a time,
+    (layer, …), or as it is where layers share it.
+    """
     first, heads = group[0]
-    sizes = (len(group), len(heads), *first.kept[kept].shape[1:])
-    dtype = np.dtype(np.int32 if kept == "top_keys" else np.float32)
-    write.parts(name, dtype, sizes, (
-        layer.kept[kept][layer.heads.index(head)] for layer, _ in group for head in heads
-    ))  # fmt: skip
-
-
-def write_beside(write: Writer, prefix: str, group: Group) -> None:
-    """Write what was kept of every head and layer beside maps and scores."""
-    kept = set.intersection(*({*layer.kept} for layer, _ in group))
-    for name in BESIDE:
-        if name in kept:
-            write_heads(write, f"{prefix}.{name}", name, group)
-    if "pooled_cells" in kept:
-        cells = [layer.kept["pooled_cells"] for layer, _ in group]
-        write(f"{prefix}.pooled_cells", np.array(cells, np.int64))
-    if "window_at" in kept:
-        write(f"{prefix}.window_at", np.array(group[0][0].kept["window_at"], np.int64))
+    array, shape = look_up(kept), first.kept[kept].shape
+    if array.archived == "shared":
+        write(name, np.asarray(first.kept[kept], array.archive_dtype))
+    elif array.axes[:1] == ("head",):
+        rows = (layer.kept[kept][layer.heads.index(h)] for layer, _ in group for h in heads)
+        write.parts(name, array.archive_dtype, (len(group), len(heads), *shape[1:]), rows)
+    else:
+        layers = (layer.kept[kept] for layer, _ in group)
+        write.parts(name, array.archive_dtype, (len(group), *shape), layers)
 
 
 def write_axis(write: Writer, prefix: str, labels: str, side: str, axis: Axis) -> None:

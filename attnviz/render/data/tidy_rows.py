@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-    from attnviz.views.answer import Answer, Body
+    from attnviz.views.answer import Answer
     from attnviz.views.heads.head_table import HeadTable
     from attnviz.views.heads.patterns import Head
     from attnviz.views.maps.alignment import AlignmentTable
@@ -63,7 +63,7 @@ def table_rows(view: Answer) -> Iterator[Row]:
         yield from grid_rows(grid, names)
 
 
-def part_rows(part: Body) -> Iterator[Row]:
+def part_rows(part: Any) -> Iterator[Row]:
     """The rows of a head's screen, of several maps, or of a query's grid."""
     if isinstance(part, HeadScreen):
         if part.heatmap is not None:

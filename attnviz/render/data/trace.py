@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.render.data.json_values import SCHEMA, number, numbers
+from attnviz.render.data.json_values import number, numbers
 from attnviz.render.data.tidy_rows import figure
 from attnviz.views.steps.hand_trace import HandTrace
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
     from attnviz.attention.axis import Axis
     from attnviz.render.data.tidy_rows import Row
-    from attnviz.views.answer import Answer
     from attnviz.views.steps.hand_trace import Products
     from attnviz.views.steps.head_trace import HeadTrace
 
@@ -32,7 +30,6 @@ def hand_values(view: HandTrace) -> dict[str, Any]:
     formulas = {one.name: one.formula for one in view.steps}
     one = {"query": view.queries[0], "key": view.keys[0]} if view.products else {}
     return {
-        "schema": SCHEMA,
         "name": view.name,
         "mechanism": view.mechanism,
         "paper": view.paper,
@@ -75,12 +72,9 @@ def hand_rows(view: HandTrace) -> Iterator[Row]:
                     yield [step.name, head, i, j, figure(step.values[head, i, j])]
 
 
-def trace_values(view: HandTrace | HeadTrace, screen: Answer | None) -> dict[str, Any]:
-    """A trace for `json.dumps`; `screen` tells of the model where there is one."""
-    if isinstance(view, HandTrace):
-        return hand_values(view)
-    model = {} if screen is None else {"model": asdict(screen.facts.model)}
-    return {"schema": SCHEMA} | model | head_values(view)
+def trace_values(view: HandTrace | HeadTrace) -> dict[str, Any]:
+    """A trace for `json.dumps`."""
+    return hand_values(view) if isinstance(view, HandTrace) else head_values(view)
 
 
 def trace_rows(view: HandTrace | HeadTrace) -> Iterator[Row]:

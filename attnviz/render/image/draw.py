@@ -22,6 +22,9 @@ from attnviz.views.compare.contrast import Contrast
 from attnviz.views.compare.within import DistanceMatrix, HeadGroups
 from attnviz.views.maps.arcs import Arcs
 from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
+from attnviz.views.maps.legend import FAINT_HINT, faint
+from attnviz.views.steps.hand_trace import HandTrace
+from attnviz.views.steps.head_trace import HeadTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
 
     from attnviz.render.image.page import Body
     from attnviz.render.image.style import ImageStyle
-    from attnviz.views.figure import FigureContent, ImageBody
+    from attnviz.views.answer import Answer
     from attnviz.views.maps.heatmap import Heatmap
 
 FAST = 3  # of 9: the default takes twice as long for a tenth less
@@ -70,18 +73,24 @@ def settings() -> Iterator[None]:
         log.setLevel(level)
 
 
-def draw(content: FigureContent, style: ImageStyle) -> Drawing:
-    """The view drawn. Raises UsageError when its size or style cannot be had."""
+def draw(answer: Answer, style: ImageStyle) -> Drawing:
+    """The one view of the answer drawn. Raises UsageError when its size or style cannot be had."""
+    [view] = answer.parts
+    if isinstance(view, (HandTrace, HeadTrace)):
+        from attnviz.render.image.hand_trace import draw_trace
+
+        return draw_trace(view, style, answer.facts.model if answer.facts else None)
     with settings():
-        pen = Pen(style, texts_of(content))
+        pen = Pen(style, texts_of(answer))
         sized = style.size is not None
-        room = room_of(pen, heading_of(content, style, maps_in(content.body))) if sized else None
-        body = body_of(content, pen, room)
-        page = compose(pen, heading_of(content, style, body.maps), body)
-        return Drawing(page.figure, pen.warning)
+        room = room_of(pen, heading_of(answer, style, maps_in(view))) if sized else None
+        body = body_of(view, pen, room)
+        page = compose(pen, heading_of(answer, style, body.maps), body)
+        dim = FAINT_HINT if faint(maps_in(view)) else ""
+        return Drawing(page.figure, pen.warning or dim)
 
 
-def maps_in(view: ImageBody) -> list[Heatmap]:
+def maps_in(view: Any) -> list[Heatmap]:
     """The maps of the view before they are laid out."""
     if isinstance(view, HeadScreen):
         return [view.heatmap] if view.heatmap is not None else []
@@ -92,9 +101,8 @@ def maps_in(view: ImageBody) -> list[Heatmap]:
     return [one for _, one in view.maps] if isinstance(view, HeadMaps) else []
 
 
-def body_of(content: FigureContent, pen: Pen, room: tuple[float, float] | None) -> Body:
+def body_of(view: Any, pen: Pen, room: tuple[float, float] | None) -> Body:
     """The view laid out."""
-    view = content.body
     if isinstance(view, HeadScreen):
         assert view.heatmap is not None
         return MapBody(view.heatmap, pen, room)

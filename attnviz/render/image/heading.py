@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from attnviz.attention.capture import ModelFacts
 from attnviz.render.image.page import Heading
 from attnviz.render.image.pen import LONGEST
 from attnviz.render.text.safe import display, fit
@@ -21,9 +22,8 @@ from attnviz.views.maps.scales import description
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attnviz.attention.capture import ModelFacts
     from attnviz.render.image.style import ImageStyle
-    from attnviz.views.figure import FigureContent, ImageBody
+    from attnviz.views.answer import Answer
     from attnviz.views.maps.heatmap import Heatmap
 
 LONG = 36  # columns of a text in the title
@@ -35,16 +35,16 @@ STATES = {
 }
 
 
-def heading_of(content: FigureContent, style: ImageStyle, shown: Sequence[Heatmap]) -> Heading:
+def heading_of(answer: Answer, style: ImageStyle, shown: Sequence[Heatmap]) -> Heading:
     """The heading of a view whose maps are drawn as `shown`."""
-    title = title_of(content) if style.title is None else style.title
-    details = [*details_of(content.body, shown), *content.notes]
-    failed = "; ".join(f"{check.name} {check.detail}".strip() for check in content.failed)
+    title = title_of(answer) if style.title is None else style.title
+    details = [*details_of(answer.parts[0], shown), *answer.notes]
+    failed = "; ".join(f"{check.name} {check.detail}".strip() for check in answer.failed)
     failed = f"CHECK FAILED: {failed}" if failed else ""
-    return Heading(title, tuple(details), failed, structure_of(content.body))
+    return Heading(title, tuple(details), failed, structure_of(answer.parts[0]))
 
 
-def structure_of(body: ImageBody) -> str:
+def structure_of(body: Any) -> str:
     """The heaviest keys and diagonals of a head whose map is long; else empty."""
     if not isinstance(body, HeadScreen) or body.structure is None:
         return ""
@@ -52,15 +52,20 @@ def structure_of(body: ImageBody) -> str:
     return " · ".join(f"{name} {', '.join(found)} {whole}" for name, found, whole in parts)
 
 
-def title_of(content: FigureContent) -> str:
+def title_of(answer: Answer) -> str:
     """`gpt2 @607a30d · L3H5`: the model, the stack where there are several, the heads."""
-    model, body = content.model, content.body
+    model, body = model_of(answer), answer.parts[0]
     name = f"{model.name} @{model.revision[:8]}" if model.revision else model.name
     parts = [name, f"{body.stack} attention" if body.several else "", subject(body, model)]
     return " · ".join(part for part in parts if part)
 
 
-def subject(body: ImageBody, model: ModelFacts) -> str:
+def model_of(answer: Answer) -> ModelFacts:
+    """The model that was run, one without a name where none was."""
+    return answer.facts.model if answer.facts else ModelFacts("")
+
+
+def subject(body: Any, model: ModelFacts) -> str:
     """The heads of the model that are shown."""
     if isinstance(body, HeadScreen):
         return f"{body.head.label} ({body.head.pattern.name})"
@@ -93,7 +98,7 @@ def scored(body: HeadMatrix, model: ModelFacts) -> str:
     return f"{f'layer {layers[0]}, ' if len(layers) == 1 else ''}{count:,} heads"
 
 
-def details_of(body: ImageBody, shown: Sequence[Heatmap]) -> Iterator[str]:
+def details_of(body: Any, shown: Sequence[Heatmap]) -> Iterator[str]:
     """Scale, what is off it, what was pooled, merged, hidden or left out."""
     if isinstance(body, HeadScreen) and body.reason:
         yield body.reason
@@ -167,11 +172,11 @@ def chosen(one: Heatmap) -> Iterator[str]:
             yield f"{len(shown)} of {len(axis)} {names}"
 
 
-def texts_of(content: FigureContent) -> Iterator[str]:
+def texts_of(answer: Answer) -> Iterator[str]:
     """Every text that a drawing of the view may hold, for the choice of fonts."""
-    yield content.model.name
-    yield from content.notes
-    body = content.body
+    yield model_of(answer).name
+    yield from answer.notes
+    body = answer.parts[0]
     if isinstance(body, HeadScreen) and body.heatmap is not None:
         yield from (*body.heatmap.queries.labels, *body.heatmap.keys.labels)
     elif isinstance(body, Contrast):

@@ -16,12 +16,14 @@ from attnviz.render.terminal.head_screen import head_screen
 from attnviz.render.terminal.head_table import head_table
 from attnviz.render.terminal.head_table import matrix as head_matrix
 from attnviz.render.terminal.head_trace import head_trace
+from attnviz.render.terminal.listing import listing
 from attnviz.render.terminal.query_grid import query_grid
 from attnviz.views.compare.contrast import Contrast
 from attnviz.views.heads.head_grid import HeadGrid
 from attnviz.views.heads.head_table import HeadTable
 from attnviz.views.heads.query_grid import QueryGrid
 from attnviz.views.heads.score_matrix import HeadMatrix
+from attnviz.views.listing import Listing
 from attnviz.views.maps.head_screen import HeadMaps, HeadScreen
 from attnviz.views.steps.hand_trace import HandTrace
 from attnviz.views.steps.head_trace import HeadTrace
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from attnviz.attention.capture import Prediction
-    from attnviz.views.answer import Answer, Body, Facts
+    from attnviz.views.answer import Answer, Facts
 
 MOST_PLACES, MOST_ANSWERS = 6, 5
 DRAWN: dict[type, Callable[[Any, Canvas], Iterator[Line]]] = {
@@ -43,29 +45,32 @@ DRAWN: dict[type, Callable[[Any, Canvas], Iterator[Line]]] = {
     QueryGrid: query_grid,
     HeadTrace: head_trace,
     HandTrace: hand_trace,
+    Listing: listing,
 }
 
 
-def first_screen(screen: Answer, canvas: Canvas) -> Iterator[Line]:
+def answer_lines(answer: Answer, canvas: Canvas) -> Iterator[Line]:
     """The lines of the whole picture."""
-    yield from facts(screen.facts, canvas)
-    if screen.prediction is not None:
-        yield from prediction(screen.prediction, canvas)
-    for part in screen.parts:
-        yield Line()
+    if answer.facts is not None:
+        yield from facts(answer, answer.facts, canvas)
+    if answer.prediction is not None:
+        yield from prediction(answer.prediction, canvas)
+    for number, part in enumerate(answer.parts):
+        if number or answer.facts is not None:
+            yield Line()
         yield from body(part, canvas)
-    if screen.notes:
+    if answer.notes:
         yield Line()
-    for note in screen.notes:
+    for note in answer.notes:
         yield from canvas.prose([("note  ", "dim"), (canvas.token(note), "dim")], indent=6)
 
 
-def body(part: Body, canvas: Canvas) -> Iterator[Line]:
+def body(part: Any, canvas: Canvas) -> Iterator[Line]:
     """The lines of one part."""
     return DRAWN.get(type(part), comparison)(part, canvas)
 
 
-def facts(one: Facts, canvas: Canvas) -> list[Line]:
+def facts(answer: Answer, one: Facts, canvas: Canvas) -> list[Line]:
     """The model, its size, how it ran, the input's length, what was kept and whether checked."""
     model = one.model
     size = f"{counted(model.layers, 'layer')} × {counted(model.heads, 'head')}"
@@ -77,10 +82,10 @@ def facts(one: Facts, canvas: Canvas) -> list[Line]:
     said = re.sub(r"(?<=\d) (?=\w)", TIE, " · ".join(word for word in words if word))
     revision = f" @{canvas.token(model.revision)[:8]}" if model.revision else ""
     parts = [(canvas.token(model.name), "bold"), (revision, "dim"), ("  ", ""), (said, "dim")]
-    if one.failed:
-        names = "; ".join(f"{check.name} {check.detail}".strip() for check in one.failed)
+    if answer.failed:
+        names = "; ".join(f"{check.name} {check.detail}".strip() for check in answer.failed)
         parts += [(" · ", "dim"), (f"CHECK FAILED: {canvas.token(names)}", "bold red")]
-    elif one.checks:
+    elif answer.checks:
         parts += [(" · ", "dim"), ("checked ✓", "green")]
     return canvas.prose(parts)
 

@@ -38,10 +38,11 @@ class Depth(IntEnum):
 
 
 class Line:
-    """One line, built from left to right."""
+    """One line, built from left to right. A `whole` one is not cut where it is too wide."""
 
-    def __init__(self, text: str = "", style: str | Style = "") -> None:
+    def __init__(self, text: str = "", style: str | Style = "", whole: bool = False) -> None:
         self.parts: list[tuple[str, Style]] = []
+        self.whole = whole
         self.width = 0
         self.add(text, style)
 
@@ -65,7 +66,7 @@ class Line:
     def segments(self, width: int) -> Iterator[Segment]:
         """The line as rich segments, cut at `width` cells, without spaces at its end."""
         parts = [Segment(text, style) for text, style in self.parts]
-        if self.width > width:
+        if self.width > width and not self.whole:
             parts = Segment.adjust_line_length(parts, width, pad=False)
         while parts and not parts[-1].text.strip(" ") and not has_background(parts[-1].style):
             parts.pop()

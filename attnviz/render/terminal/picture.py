@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.measure import Measurement
 from rich.segment import Segment
 
-from attnviz.render.terminal.answer import body, first_screen
+from attnviz.render.terminal.answer import answer_lines, body
 from attnviz.render.terminal.canvas import Canvas
 from attnviz.views.answer import Answer
 
@@ -17,19 +17,18 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
     from attnviz.render.terminal.canvas import Line
-    from attnviz.views.answer import Body
 
 
 class Picture:
     """A view that draws itself to the width and colours of the console."""
 
-    def __init__(self, view: Answer | Body) -> None:
+    def __init__(self, view: Any) -> None:
         self.view = view
 
     def lines(self, canvas: Canvas) -> Iterator[Line]:
         """The lines on this canvas."""
         if isinstance(self.view, Answer):
-            return first_screen(self.view, canvas)
+            return answer_lines(self.view, canvas)
         return body(self.view, canvas)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -42,6 +41,6 @@ class Picture:
         return Measurement(min(20, options.max_width), options.max_width)
 
 
-def print_view(view: Answer | Body, console: Console) -> None:
-    """Nothing; prints the view."""
-    console.print(Picture(view), crop=False, no_wrap=True)
+def print_answer(answer: Answer, console: Console) -> None:
+    """Print the answer."""
+    console.print(Picture(answer), crop=False, no_wrap=True)

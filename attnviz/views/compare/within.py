@@ -14,6 +14,7 @@ from attnviz.attention.axis import Axis
 from attnviz.errors import CaptureError, SelectionError
 from attnviz.views.maps.head_screen import head_maps, prepared
 from attnviz.views.maps.heatmap import Heatmap, State, largest, singles
+from attnviz.views.vocabulary import shows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from attnviz.views.heads.patterns import Head
     from attnviz.views.maps.head_screen import HeadMaps
     from attnviz.views.request import Request
+
+    Progress = Callable[[float], None]
 
 PAIRS = 5  # nearest pairs that are listed
 MOST = 3  # queries that are named where two heads differ most
@@ -229,6 +232,18 @@ def head_groups(
         several=asked.several,
         share=heads_per_key(asked),
     )
+
+
+@shows("table", of="comparison")
+def listed(asked: Request, top: int, progress: Progress | None = None) -> HeadGroups:
+    """The groups of the wanted heads."""
+    return head_groups(asked, top, progress)
+
+
+@shows("matrix", of="comparison")
+def matrix(asked: Request, top: int, progress: Progress | None = None) -> DistanceMatrix:
+    """The distance of every two wanted heads."""
+    return group_matrix(head_groups(asked, top, progress))
 
 
 def heads_per_key(asked: Request) -> int:

@@ -18,6 +18,7 @@ from attnviz.views.heads.names import answers_to, kinds_of
 from attnviz.views.heads.query_grid import row_weights
 from attnviz.views.heads.score_matrix import EDGE, SCORE, HeadMatrix, check_score
 from attnviz.views.request import request
+from attnviz.views.vocabulary import shows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -114,6 +115,13 @@ def head_table(
     )
 
 
+@shows("table", of="ranking")
+def listed(table: HeadTable) -> HeadTable:
+    """The table itself."""
+    return table
+
+
+@shows("matrix", of="ranking")
 def table_matrix(table: HeadTable) -> HeadMatrix:
     """The score that the table is sorted by as layers × heads, of the stack of its first row."""
     stack = table.rows[0].stack

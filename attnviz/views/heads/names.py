@@ -76,6 +76,7 @@ MIXED = Rule("mixed", "normalized_entropy", -math.inf, "mixed", "earns no other 
 BROKEN = Rule("broken", "entropy", math.nan, "mixed", "has weights that are not finite",
               share=False)  # fmt: skip
 BY_NAME = {rule.name: rule for rule in (*RULES, MIXED, BROKEN)}
+CALLED = tuple(rule.short or rule.name for rule in (*RULES, MIXED))  # for people
 SAID = {
     word: rule.name
     for rule in BY_NAME.values()

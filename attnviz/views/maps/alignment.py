@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.attention.words import merge_links, word_groups
+from attnviz.attention.kept import look_up
+from attnviz.attention.words import merge_array, word_groups
 from attnviz.views.maps.heatmap import Heatmap, State, blocks, missing_share, sink_columns
 
 if TYPE_CHECKING:
@@ -167,7 +168,8 @@ def strongest_links(
         one = stack.by_layer[number]
         links = one.kept.get("links")
         if links is not None and merged:
-            links = merge_links(links, word_groups(one.queries), word_groups(one.keys))
+            words = word_groups(one.queries), word_groups(one.keys)
+            links = merge_array(links, look_up("links"), *words)
         if links is None or len(links) != len(out):
             continue
         better = np.nan_to_num(links[:, 3]) > best

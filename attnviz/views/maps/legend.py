@@ -21,6 +21,7 @@ POOLED = {
 }
 
 
+FAINT_HINT = "nearly all cells are below a tenth of the scale: --scale sqrt shows them"
 FAINT = 0.01  # share of cells; fewer that stand out are hardly seen
 
 

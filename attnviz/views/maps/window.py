@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attnviz.attention.capture import ranges
+from attnviz.attention.ranges import ranges
 from attnviz.errors import CaptureError
 
 if TYPE_CHECKING:

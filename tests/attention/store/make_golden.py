@@ -3,8 +3,8 @@
     python -m tests.attention.store.make_golden
 
 A file that is there stays as it is: it proves that captures of its format can be read. Run this
-once after `attnviz.attention.store.saved.FORMAT` has grown, and give the new files their values in
-test_golden.py.
+once after `attnviz.attention.store.description.FORMAT` has grown, and give the new files their
+values in test_golden.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attnviz.attention.capture import Check, Prediction
-from attnviz.attention.store.saved import FORMAT
+from attnviz.attention.store.description import FORMAT
 from tests.captures import capture, long_capture, translation
 
 if TYPE_CHECKING:

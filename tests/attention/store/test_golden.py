@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import attnviz
-from attnviz.attention.store.saved import FORMAT
+from attnviz.attention.store.description import FORMAT
 from attnviz.render.terminal.console import make_console
-from attnviz.render.terminal.picture import print_view
+from attnviz.render.terminal.picture import print_answer
 from attnviz.views.build import build
 from tests.attention.store.make_golden import GOLDEN, captures
 
@@ -81,7 +81,7 @@ def test_facts() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_drawn(path: Path) -> None:
     out = io.StringIO()
-    print_view(build(attnviz.open(path)), make_console(100, "never", False, out, {}))
+    print_answer(build(attnviz.open(path)), make_console(100, "never", False, out, {}))
     for word in SEEN[path.stem.rpartition("-")[2]]:
         assert word in out.getvalue()
 

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from attnviz.attention.capture import AttentionStack, Capture
 from attnviz.attention.store.mapped import DTYPES, MappedArrays
-from attnviz.attention.store.saved import open_capture
+from attnviz.attention.store.reader import open_capture
 from tests.captures import FACTS, axis, capture, layer
 
 

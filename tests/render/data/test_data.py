@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 
 from attnviz.attention.capture import AttentionStack
 from attnviz.attention.selection import Selection
-from attnviz.render.data.json_values import to_json
-from attnviz.render.data.tidy_rows import table_rows, to_text
+from attnviz.render.data.answer import answer_rows, answer_values
+from attnviz.render.data.tidy_rows import to_text
+from attnviz.views.answer import in_full
 from attnviz.views.build import build
 from tests.captures import axis, capture, layer, translation
 
 
 def dumped(held, view):
-    return json.loads(json.dumps(to_json(held, view), allow_nan=False))
+    return json.loads(json.dumps(answer_values(in_full(view, held)), allow_nan=False))
 
 
 def test_json_speaks_the_vocabulary():
@@ -79,7 +80,7 @@ def test_a_query_grid_is_one_entry_per_head():
 
 def test_rows_of_a_head_are_its_weights():
     held = capture()
-    rows = list(table_rows(build(held, Selection.parse(head="L1H2"))))
+    rows = list(answer_rows(build(held, Selection.parse(head="L1H2"))))
     assert rows[0] == ["stack", "layer", "head", "query", "query_label", "key", "key_label",
                        "weight"]  # fmt: skip
     assert len(rows) == 1 + 8 * 8
@@ -90,11 +91,11 @@ def test_rows_of_a_head_are_its_weights():
 
 def test_masked_cells_have_no_row():
     view = build(capture(["a", "b", "c"], causal=True), Selection.parse(head="L0H1"))
-    assert len(list(table_rows(view))) == 1 + 6
+    assert len(list(answer_rows(view))) == 1 + 6
 
 
 def test_rows_of_a_grid_are_its_heads():
-    rows = list(table_rows(build(capture(), view="heads")))
+    rows = list(answer_rows(build(capture(), view="heads")))
     assert rows[0][:6] == ["stack", "layer", "head", "pattern", "strength", "previous"]
     assert "content" in rows[0]
     assert len(rows) == 1 + 12
@@ -103,10 +104,10 @@ def test_rows_of_a_grid_are_its_heads():
 
 def test_rows_of_tables_queries_and_several_maps():
     held = capture()
-    table = list(table_rows(build(held, Selection.parse(head="L0H0"), view="table")))
+    table = list(answer_rows(build(held, Selection.parse(head="L0H0"), view="table")))
     assert table[1][:4] == ["self", 0, 0, 2]
-    assert len(list(table_rows(build(held, Selection.parse(query="cat"))))) == 1 + 12
-    assert len(list(table_rows(build(held, Selection.parse(layer="1"))))) == 1 + 4 * 64
+    assert len(list(answer_rows(build(held, Selection.parse(query="cat"))))) == 1 + 12
+    assert len(list(answer_rows(build(held, Selection.parse(layer="1"))))) == 1 + 4 * 64
 
 
 @pytest.mark.parametrize(("form", "mark"), [("tsv", "\t"), ("csv", ",")])
@@ -148,7 +149,7 @@ def test_a_key_of_several_tokens_is_one_key_of_a_querys_rows():
     words = axis(["[CLS]", "un", "##able", "to", "[SEP]"], words=(None, 0, 0, 1, None))
     stacks = {"self": AttentionStack("self", {0: layer(0, words, words)})}
     view = build(replace(held, stacks=stacks), Selection.parse(query="to", key="unable"))
-    row = list(table_rows(view))[1]
+    row = list(answer_rows(view))[1]
     assert row[5:7] == ["1-2", "un##able"]
     sums = stacks["self"].by_layer[0].kept["weights"][0, 3, 1:3].sum()
     assert float(row[7]) == pytest.approx(sums)

@@ -27,9 +27,10 @@ from attnviz.render.image.paint import Paint, as_bytes
 from attnviz.render.image.pen import Pen
 from attnviz.render.image.style import THEMES, ImageStyle
 from attnviz.render.text.safe import display
+from attnviz.views.answer import Answer, Facts, answer_about
 from attnviz.views.appearance import Appearance
+from attnviz.views.build import figure
 from attnviz.views.compare.within import head_groups
-from attnviz.views.figure import FigureContent, figure_content
 from attnviz.views.heads.score_matrix import HeadMatrix
 from attnviz.views.maps.heatmap import State, heatmap
 from attnviz.views.maps.pool import pooled
@@ -58,9 +59,8 @@ def of(labels: Sequence[str], layers: int = 2, *, causal: bool = True) -> Captur
 
 def drawn(found: Capture, selection: Selection, style: ImageStyle | None = None,
           view: str = "auto", appearance: Appearance | None = None) -> Drawing:  # fmt: skip
-    content = figure_content(
-        found, selection, appearance or Appearance(), view, most=grid_pixels(8)
-    )  # type: ignore[arg-type]
+    looks = replace(appearance or Appearance(), most=grid_pixels(8))
+    content = figure(found, selection, looks, view)
     return draw(content, style or ImageStyle())
 
 
@@ -113,7 +113,7 @@ def test_nothing_is_clipped_and_no_texts_overlap(
         check_layout(drawn(found, selection, ImageStyle(size=(9, 7)), view))
 
 
-@pytest.mark.parametrize("view", ["auto", "heatmap", "arcs"])
+@pytest.mark.parametrize("view", ["auto", "map", "arcs"])
 def test_rectangular_maps(view: str) -> None:
     check_layout(drawn(translation(), Selection(), view=view))
 
@@ -166,10 +166,10 @@ def test_special_cells_and_sinks_have_their_own_colours(theme: str) -> None:
 
 def test_panels_stand_in_the_order_of_layers_and_heads() -> None:
     found = of(["a", "b", "c", "d", "e", "f", "g", "h"], causal=False)
-    content = figure_content(found, Selection(), Appearance())
+    content = figure(found, Selection(), Appearance())
     image = picture(draw(content, ImageStyle()))
     paint = Paint(ImageStyle())
-    maps = {(head.layer, head.head): one for head, one in content.body.maps}  # type: ignore[union-attr]
+    maps = {(head.layer, head.head): one for head, one in content.parts[0].maps}  # type: ignore[union-attr]
     tall, wide = image.shape[0] // 2, image.shape[1] // 4
     for (number, head), one in maps.items():
         part = image[number * tall : (number + 1) * tall, head * wide : (head + 1) * wide]
@@ -194,8 +194,8 @@ def test_small_print_says_what_was_done() -> None:
     found = of(["[CLS]", *(f"w{i}" for i in range(160))])
     appearance = Appearance(hide_special=True, renormalize=True, reduce="max")
     style = ImageStyle(size=(3, 3), dpi=50, labels=False)
-    content = figure_content(found, Selection.parse(head="L0H1"), appearance)
-    content = replace(content, failed=(Check("rows sum to 1", False, "0.5"),), notes=("cut",))
+    content = figure(found, Selection.parse(head="L0H1"), appearance)
+    content = replace(content, checks=(Check("rows sum to 1", False, "0.5"),), notes=("cut",))
     said = " ".join(words(draw(content, style)))
     for part in ("special tokens hidden", "rows renormalised to 1", "pale = masked", "cut",
                  "CHECK FAILED: rows sum to 1 0.5", "(largest weight)"):  # fmt: skip
@@ -395,7 +395,7 @@ def scored(values: list[list[float]], **style: object) -> Drawing:
     layers, heads = (tuple(range(n)) for n in array.shape)
     body = HeadMatrix("self", "offset", layers, heads, array)
     model = ModelFacts("toy", layers=2, heads=2)
-    return draw(FigureContent(model, body), ImageStyle(**style))  # type: ignore[arg-type]
+    return draw(Answer(Facts(model), (body,)), ImageStyle(**style))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -483,7 +483,7 @@ def test_heads_that_share_keys_are_joined() -> None:
     for kv_heads, joined in ((2, 6), (4, 0)):  # 3 layers of 4 heads
         found = replace(made, model=replace(made.model, kv_heads=kv_heads))
         groups = head_groups(request(found, Selection(), Appearance()))
-        drawing = draw(FigureContent(found.model, groups, ()), ImageStyle())
+        drawing = draw(answer_about(found, groups), ImageStyle())
         [axes] = [one for one in drawing.figure.axes if one.collections]
         assert len(axes.lines) == joined
         assert ("joined by lines" in " ".join(words(drawing))) == bool(joined)

@@ -17,7 +17,7 @@ from attnviz.render.terminal.cells import MARKS, CellPainter, CellShape
 from attnviz.render.terminal.console import is_ascii, make_console
 from attnviz.render.terminal.head_screen import fitted_map
 from attnviz.render.terminal.map_lines import index_line, label_width, row_label
-from attnviz.render.terminal.picture import print_view
+from attnviz.render.terminal.picture import print_answer
 from attnviz.render.terminal.ramps import BLOCKS, LEVELS, RAMPS, colour, glyph, grey, luminance
 from attnviz.views.appearance import Appearance
 from attnviz.views.build import build
@@ -34,7 +34,7 @@ DEPTHS = {"truecolor": TRUE, "256": {"TERM": "screen-256color"}, "none": {"TERM"
 def printed(view, width=100, env=None, ascii=False):
     out = io.StringIO()
     color = "never" if env is None or env.get("TERM") == "dumb" else "always"
-    print_view(view, make_console(width, color, ascii, out, env or {}))
+    print_answer(view, make_console(width, color, ascii, out, env or {}))
     return out.getvalue()
 
 
@@ -276,7 +276,7 @@ def test_colour_follows_the_environment():
     view = build(capture())
     assert "\x1b[" in printed(view, env=TRUE)
     out = io.StringIO()
-    print_view(view, make_console(80, "auto", False, out, {"FORCE_COLOR": "1", "NO_COLOR": "1"}))
+    print_answer(view, make_console(80, "auto", False, out, {"FORCE_COLOR": "1", "NO_COLOR": "1"}))
     assert "38;2" not in out.getvalue()
     assert "the largest is 0.74" in out.getvalue()
     assert "\x1b[" not in printed(view)
@@ -286,7 +286,7 @@ def test_an_encoding_without_the_glyphs_gets_ascii():
     latin = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
     console = make_console(80, "never", False, latin, {})
     assert is_ascii(console)
-    print_view(build(translation()), console)
+    print_answer(build(translation()), console)
     assert not is_ascii(make_console(80, "never", False, io.StringIO(), {}))
 
 

@@ -163,5 +163,5 @@ def test_a_window_outside_is_refused_before_the_run(
 
 
 def test_a_window_that_does_not_fit_is_refused() -> None:
-    with pytest.raises(UsageError, match="the scores and what --query and --key name take"):
+    with pytest.raises(UsageError, match="the scores and what query and key name take"):
         captured("llama", "64KiB", query="0-90", key="0-90")

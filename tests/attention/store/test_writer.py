@@ -20,7 +20,9 @@ from safetensors.numpy import load_file
 import attnviz
 from attnviz.attention.axis import Axis
 from attnviz.attention.capture import AttentionStack, Capture, Check, LayerAttention, Prediction
-from attnviz.attention.store.saved import FORMAT, KEY, open_capture, save
+from attnviz.attention.store.description import FORMAT, KEY
+from attnviz.attention.store.reader import open_capture
+from attnviz.attention.store.writer import save
 from attnviz.errors import OutputError
 from tests.captures import FACTS, axis, capture, layer, translation
 

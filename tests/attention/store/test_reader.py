@@ -14,7 +14,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from attnviz.attention.capture import AttentionStack
-from attnviz.attention.store.saved import FORMAT, MAPS, open_capture
+from attnviz.attention.kept import look_up
+from attnviz.attention.store.description import FORMAT
+from attnviz.attention.store.reader import open_capture
 from attnviz.attention.store.seal import head_seals, seal
 from attnviz.errors import CaptureError, InputError
 from attnviz.views.build import build
@@ -98,7 +100,7 @@ def test_arrays_that_do_not_fit_their_layer_are_refused(name: str, tmp_path: Pat
     made.save(path)
     found, arrays = description(path), load_file(path)
     arrays[f"self/1/{name}"] = twice = np.repeat(arrays[f"self/1/{name}"], 2, axis=0)
-    found["seals"][f"self/1/{name}"] = head_seals(twice) if name in MAPS else [seal(twice)]
+    found["seals"][f"self/1/{name}"] = head_seals(twice) if look_up(name).rounds else [seal(twice)]
     resealed(path, found, arrays)
     assert f"{name} of layer 1 has shape" in refused(path)
 
@@ -312,7 +314,7 @@ def test_arrays_of_another_kind_are_refused(name: str, tmp_path: Path) -> None:
     found, arrays = description(path), load_file(path)
     wrong = np.ascontiguousarray(ARRAYS[name](arrays[f"self/0/{name}"]))
     arrays[f"self/0/{name}"] = wrong
-    found["seals"][f"self/0/{name}"] = head_seals(wrong) if name in MAPS else [seal(wrong)]
+    found["seals"][f"self/0/{name}"] = head_seals(wrong) if look_up(name).rounds else [seal(wrong)]
     resealed(path, found, arrays)
     assert "holds a damaged capture" in (said := refused(path))
     assert name in said or "bins" in said or "self/0" in said or "_max" in said
