@@ -66,7 +66,7 @@ def told(what: str, code: str | None, why: str) -> str:
 def check_languages(
     loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[Text]
 ) -> None:
-    """Nothing. Raises InputError for languages that the texts or the model cannot have."""
+    """Raise InputError for languages that the texts or the model cannot have."""
     text, codes = texts[0], language_codes(tokenizer)
     where = f"{text.where}: " if text.where else ""
     if len({(one.source_lang, one.target_lang) for one in texts}) > 1:

@@ -18,6 +18,7 @@ from attnviz.attention.ranges import ranges
 from attnviz.errors import CaptureError
 from attnviz.models.anatomy.counts import media_tokens
 from attnviz.models.anatomy.handed import missing
+from attnviz.models.quiet import hushed
 from attnviz.observe.blocks import NORM, Site
 from attnviz.observe.checks.self_check import tolerance
 from attnviz.observe.module_calls import ModuleWalk, alone, evaluating
@@ -375,6 +376,7 @@ def observe(
     model, recorder = loaded.model, Recorder(loaded, sources, targets, observers, wanted)
     with ExitStack() as stack:
         stack.enter_context(alone(model))
+        stack.enter_context(hushed())
         stack.enter_context(evaluating(model))
         stack.enter_context(recorder.walk.watch())
         stack.enter_context(interface_tap(recorder))

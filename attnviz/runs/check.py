@@ -11,6 +11,7 @@ from attnviz.attention.capture import Check
 from attnviz.inputs.encode import encode
 from attnviz.inputs.tensors import from_tensors
 from attnviz.models.placement import is_quantized
+from attnviz.models.quiet import hushed
 from attnviz.observe.checks.crosscheck import crosscheck, matters
 from attnviz.observe.checks.self_check import SelfCheck, verdicts
 from attnviz.observe.engine import observe
@@ -49,7 +50,7 @@ def check_inputs(
 ) -> list[Check]:
     """What `check_model` gives, on a text that was read already."""
     plan, why = beside_eager(loaded, inputs.tensors, request)
-    with explained(loaded, inputs, plan):
+    with hushed(), explained(loaded, inputs, plan):
         return proofs(loaded, inputs.tensors, why)
 
 

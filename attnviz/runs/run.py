@@ -34,7 +34,7 @@ def run(
     loaded: LoadedModel, inputs: ModelInputs, request: RunRequest = RunRequest()
 ) -> list[Capture]:
     """One capture per example: the model runs once, observed as the request and plan say."""
-    from attnviz.models.predict import predict
+    from attnviz.runs.predict import predict
 
     selection = request.selection
     if inputs.encoder_only and selection.stack in ("decoder", "cross"):
