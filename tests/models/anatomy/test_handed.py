@@ -226,3 +226,8 @@ def test_files_that_hand_in_nothing(
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: No such file"):
         read_anatomy(tmp_path / "none.toml")
+
+
+def test_every_fact_is_of_a_kind() -> None:
+    """The annotation of a fact says what may be handed in for it."""
+    assert set(KINDS.values()) == {"Names", "Numbers", "Marks"}
