@@ -9,6 +9,7 @@ from attnviz.errors import SelectionError
 from attnviz.inputs.encode import encode
 from attnviz.inputs.qkv import read_qkv
 from attnviz.mechanisms import FAMILIES
+from attnviz.models.anatomy.paths import rotates
 from attnviz.models.load import wrap
 from attnviz.runs.memory import bytes_of
 from attnviz.runs.request import RunRequest
@@ -80,7 +81,7 @@ def head_trace(
         steps,
         top,
         several=wanted.several or wanted.stack.name != "self",
-        rotary=rotates(loaded),
+        rotary=rotates(loaded.model, loaded.anatomy),
         precision=capture.model.dtype,
     )
 
@@ -97,11 +98,6 @@ def trace_numbers(
     arrays = {name: getattr(steps, name).numpy() for name in NAMES}
     family = FAMILIES[recipe.mechanism]
     return Answer(None, (hand_trace(given, arrays, recipe, family, query, key),))
-
-
-def rotates(loaded: LoadedModel) -> bool:
-    """Whether the model has rotary embeddings."""
-    return any("rotary" in name.lower() for name, _ in loaded.model.named_modules())
 
 
 def trace(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.attention.axis import Axis
 from attnviz.errors import InputError
-from attnviz.models.facts import text_config
+from attnviz.models.anatomy.counts import number, text_config
 from attnviz.models.labels import labels
 from attnviz.models.loaded import input_device
 
@@ -20,32 +20,25 @@ if TYPE_CHECKING:
     from attnviz.models.loaded import LoadedModel
 
 
-# Where configs keep the size of the vocabulary of a side.
-SOURCE_SIZE = ("src_vocab_size", "vocab_size")
-TARGET_SIZE = ("decoder_vocab_size", "tgt_vocab_size", "vocab_size")
-
-
 def pad_axis(
-    loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase, size: Sequence[str] = SOURCE_SIZE
+    loaded: LoadedModel, tokenizer: PreTrainedTokenizerBase, *, target: bool = False
 ) -> Axis:
     """The one position that fills up a batch: the padding token, else any that is ignored.
 
     That of the model first: some count positions, or look for the end of a text, by it.
     """
     own = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, 0)
-    number = next(int(one) for one in (model_pad(loaded, size), *own) if one is not None)
+    number = next(int(one) for one in (model_pad(loaded, target=target), *own) if one is not None)
     return Axis(labels=labels(tokenizer, [number]), ids=(number,), special=(True,), padding=(True,))
 
 
-def model_pad(loaded: LoadedModel, size: Sequence[str] = SOURCE_SIZE) -> int | None:
-    """The padding token that the model's config names, unless it is none of its tokens.
-
-    `size` are the names of how many there are.
-    """
+def model_pad(loaded: LoadedModel, *, target: bool = False) -> int | None:
+    """The padding token that the model's config names, unless it is none of its tokens."""
     config = text_config(loaded.model.config)
     pad = getattr(config, "pad_token_id", None)
-    known = next((value for name in size if (value := getattr(config, name, None))), None)
-    if not isinstance(pad, int) or not 0 <= pad < (known or pad + 1):
+    anatomy = loaded.anatomy
+    size = number(config, anatomy.target_vocabulary if target else anatomy.source_vocabulary)
+    if not isinstance(pad, int) or not 0 <= pad < (size or pad + 1):
         return None
     return pad
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
-from attnviz.models.facts import media_tokens
+from attnviz.models.anatomy.counts import media_tokens
+from attnviz.models.anatomy.names import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,21 +14,24 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from attnviz.attention.axis import Axis
-
-
-WORDS = ("embed_tokens", "word_embeddings")
+    from attnviz.models.anatomy.names import Anatomy
 
 
 def require_embedded(
-    model: PreTrainedModel, name: str, axes: Iterable[Axis], *, decoder: bool
+    model: PreTrainedModel,
+    name: str,
+    axes: Iterable[Axis],
+    anatomy: Anatomy = KNOWN,
+    *,
+    decoder: bool,
 ) -> None:
-    """Raises InputError for a token of these axes that the model has no embedding for, as one that
+    """Raise InputError for a token of these axes that the model has no embedding for, as one that
     was added to the tokenizer alone. Tokens that stand for pictures and sounds need none.
     """
-    size = embeddings(model, decoder=decoder)
+    size = embeddings(model, anatomy, decoder=decoder)
     if size is None:
         return
-    free = {-1, *media_tokens(model.config)}  # an axis has −1 where the id is not known
+    free = {-1, *media_tokens(model.config, anatomy)}  # an axis has −1 where the id is not known
     for axis in axes:
         for label, number in zip(axis.labels, axis.ids, strict=True):
             if not 0 <= number < size and number not in free:
@@ -39,7 +43,7 @@ def require_embedded(
                 )
 
 
-def embeddings(model: PreTrainedModel, *, decoder: bool) -> int | None:
+def embeddings(model: PreTrainedModel, anatomy: Anatomy = KNOWN, *, decoder: bool) -> int | None:
     """How many tokens the model, or its decoder, has embeddings for; None where that is not known:
     some compute them from bytes or hashes.
     """
@@ -53,7 +57,13 @@ def embeddings(model: PreTrainedModel, *, decoder: bool) -> int | None:
     except (NotImplementedError, AttributeError):
         found = None
     if not isinstance(found, nn.Embedding):
-        words = (one for name, one in part.named_modules() if name.rpartition(".")[2] in WORDS)
-        found = next(words, None)
+        found = next(
+            (
+                module
+                for name, module in part.named_modules()
+                if name.rpartition(".")[2] in anatomy.word_embeddings
+            ),
+            None,
+        )
     weight = getattr(found, "weight", None)
     return len(weight) if weight is not None and weight.ndim == 2 else None

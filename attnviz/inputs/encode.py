@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from attnviz.errors import InputError
 from attnviz.inputs.axes import axis_of, padded
-from attnviz.inputs.batch import TARGET_SIZE, batch_tensors, pad_axis, require_ends
+from attnviz.inputs.batch import batch_tensors, pad_axis, require_ends
 from attnviz.inputs.decoder import rereads_source
 from attnviz.inputs.embedded import require_embedded
 from attnviz.inputs.languages import sides_of
@@ -147,7 +147,7 @@ def assemble(
     targets = [text.target.unpacked() for text in texts if text.target is not None]
     clean = tuple(text.text for text in texts)
     pad, side = pad_axis(loaded, sides.source), side or sides.source.padding_side
-    target_pad = pad_axis(loaded, sides.target, TARGET_SIZE)
+    target_pad = pad_axis(loaded, sides.target, target=True)
     sources = [
         axis_of(sides.source, row, (text.text, text.pair or ""))
         for row, text in zip(rows, clean, strict=True)
@@ -156,8 +156,8 @@ def assemble(
         axis_of(sides.target, row, decoder_texts(loaded, text))
         for row, text in zip(targets, clean if targets else (), strict=True)
     ]
-    require_embedded(loaded.model, loaded.facts.name, sources, decoder=False)
-    require_embedded(loaded.model, loaded.facts.name, decoded, decoder=True)
+    require_embedded(loaded.model, loaded.facts.name, sources, loaded.anatomy, decoder=False)
+    require_embedded(loaded.model, loaded.facts.name, decoded, loaded.anatomy, decoder=True)
     return ModelInputs(
         tensors=batch_tensors(loaded, rows, targets, (pad.ids[0], target_pad.ids[0]), side),
         sources=level(sources, pad, side),

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from attnviz.errors import InputError
-from attnviz.models.facts import text_config
+from attnviz.models.anatomy.counts import number, text_config
+from attnviz.models.anatomy.paths import modality_of, pattern_for, side_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torch import nn
 
+    from attnviz.models.anatomy.names import Anatomy
+    from attnviz.models.anatomy.paths import Side
     from attnviz.models.loaded import LoadedModel
-
-Side = Literal["encoder", "decoder"]
 
 # Tokenizers that know no limit say a number far above this.
 SANE = 10_000_000
-POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length")
-# What holds one row for every position, and towers that read no text.
-TABLE = re.compile(r"wpe|positions_embed|embed_positions|(?:char_)?position_embeddings?")
-FIXED = re.compile(r"(?:.*\.)?(?:embed_positions|pos_encoding|position_embedding\.weights)")
-OTHER = re.compile(r"vision|visual|image|audio|speech|entity", re.IGNORECASE)
-# Marks of tables that grow when they are too short, and of those that are read no further.
-GROWS = ("make_weights", "make_weight")
-CLAMPS = ("max_length",)
 
 
 @dataclass(frozen=True)
@@ -51,7 +43,7 @@ def limits_of(loaded: LoadedModel, side: Side = "encoder") -> Limits:
     A table of positions cannot be read beyond its end; relative, rotary and ALiBi positions can.
     """
     config = text_config(loaded.model.config)
-    trained = next(filter(None, (named(config, name) for name in POSITIONS)), None)
+    trained = number(config, loaded.anatomy.positions) or None
     limit = getattr(loaded.tokenizer, "model_max_length", None)
     if trained is None and isinstance(limit, int) and 0 < limit < SANE:
         trained = limit
@@ -67,44 +59,43 @@ def limits_of(loaded: LoadedModel, side: Side = "encoder") -> Limits:
     return Limits(hard, trained)
 
 
-def named(config: object, name: str) -> int | None:
-    """A positive number of a config."""
-    value = getattr(config, name, None)
-    return value if isinstance(value, int) and value > 0 else None
-
-
 def table_sizes(loaded: LoadedModel, side: Side) -> Iterator[int]:
     """How many positions each table of this side holds, and the numbers that look them up."""
     import torch
 
-    found = False
+    anatomy, learned = loaded.anatomy, False
     for name, module in loaded.model.named_modules():
-        if TABLE.fullmatch(name.rpartition(".")[2]) and belongs(loaded, name, side):
-            found = True
+        if name.rpartition(".")[2] in anatomy.position_tables and belongs(loaded, name, side):
+            learned = True
             weight = getattr(module, "weight", None)
-            if isinstance(weight, torch.Tensor) and weight.ndim == 2 and is_fixed(module):
+            if isinstance(weight, torch.Tensor) and weight.ndim == 2 and ends(module, anatomy):
                 yield len(weight) - taken(module)
-    for name, one in loaded.model.named_buffers():
+    for name, buffer in loaded.model.named_buffers():
         parent = loaded.model.get_submodule(name.rpartition(".")[0])
         if not belongs(loaded, name, side):
             continue
-        if FIXED.fullmatch(name) and is_fixed(parent):
-            yield len(one)
-        elif found and name.endswith("position_ids") and one.ndim == 2:
-            yield one.shape[1]
+        if is_table(name, anatomy) and ends(parent, anatomy):
+            yield len(buffer)
+        elif learned and name.endswith("position_ids") and buffer.ndim == 2:
+            yield buffer.shape[1]
 
 
 def belongs(loaded: LoadedModel, name: str, side: Side) -> bool:
     """Whether a module reads the text of this side."""
-    if OTHER.search(name):
+    anatomy = loaded.anatomy
+    if modality_of(name, anatomy) or pattern_for(anatomy.entities).search(name):
         return False
-    sides = [part for part in name.split(".") if "encoder" in part or "decoder" in part]
-    return not loaded.encoder_decoder or not sides or side in sides[0]
+    return not loaded.encoder_decoder or side_of(name, anatomy) in (side, None)
 
 
-def is_fixed(module: nn.Module) -> bool:
-    """Whether its table cannot be read beyond its end."""
-    return not any(hasattr(module, name) for name in (*GROWS, *CLAMPS))
+def is_table(name: str, anatomy: Anatomy) -> bool:
+    """Whether a buffer holds one row for every position."""
+    return any(f".{name}".endswith(f".{table}") for table in anatomy.position_buffers)
+
+
+def ends(table: nn.Module, anatomy: Anatomy) -> bool:
+    """Whether a table of positions cannot be read beyond its end."""
+    return not any(hasattr(table, name) for name in anatomy.endless_tables)
 
 
 def taken(module: nn.Module) -> int:

@@ -11,8 +11,8 @@ from attnviz.inputs.limits import limits_of, too_long
 from attnviz.inputs.tokenized import Row, tokenize
 
 if TYPE_CHECKING:
-    from attnviz.inputs.limits import Side
     from attnviz.inputs.text import Text
+    from attnviz.models.anatomy.paths import Side
     from attnviz.models.loaded import LoadedModel
     from attnviz.models.sides import Sides
 

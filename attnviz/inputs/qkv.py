@@ -77,7 +77,7 @@ def read_qkv(path: str | Path) -> HandMade:
 
 
 def known(name: str, where: str) -> None:
-    """Nothing. Raises InputError for a field that has no meaning here."""
+    """Raise InputError for a field that has no meaning here."""
     if name not in FIELDS:
         raise InputError(
             f"{where}: there is no field {name}", f"the fields are {', '.join(FIELDS)}"

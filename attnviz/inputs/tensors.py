@@ -10,6 +10,7 @@ from attnviz.attention.axis import Axis, slots
 from attnviz.errors import InputError
 from attnviz.inputs.embedded import require_embedded
 from attnviz.inputs.encode import ModelInputs
+from attnviz.models.anatomy.names import KNOWN
 from attnviz.models.loaded import input_device
 from attnviz.models.sides import source_side, target_side
 
@@ -20,17 +21,20 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+    from attnviz.models.anatomy.names import Anatomy
+
 
 def from_tensors(
     model: PreTrainedModel,
     tensors: Mapping[str, Any] | Sequence[Any] | torch.Tensor,
     tokenizer: PreTrainedTokenizerBase | None = None,
+    anatomy: Anatomy = KNOWN,
 ) -> ModelInputs:
     """The tensors moved to the model's device, with one axis per example.
 
     They have names or stand in the order of the arguments of the model's forward. Without a
     tokenizer the labels are the ids. `attention_mask` and `decoder_attention_mask` tell what is
-    padding; see `inputs.plain` for modules that are no models of transformers.
+    padding; see `inputs.wrapped` for modules that are no models of transformers.
 
     Raises InputError when no tensor says how many positions there are.
     """
@@ -41,7 +45,7 @@ def from_tensors(
     placed = moved(called(module, tensors), input_device(model))
     sources = side(placed, "", tokenizer and source_side(tokenizer))
     if sources is None and isinstance(model, PlainModel):
-        return from_arguments(module, placed)
+        return from_arguments(module, placed, anatomy)
     if sources is None:
         raise InputError(
             f"no input_ids among the tensors: {', '.join(placed) or 'there are none'}",
@@ -50,8 +54,8 @@ def from_tensors(
     targets = side(placed, "decoder_", tokenizer and target_side(tokenizer))
     targets = per_example(targets, len(sources))
     name = type(module).__name__
-    require_embedded(model, name, sources, decoder=False)
-    require_embedded(model, name, targets or (), decoder=True)
+    require_embedded(model, name, sources, anatomy, decoder=False)
+    require_embedded(model, name, targets or (), anatomy, decoder=True)
     return ModelInputs(placed, sources, targets)
 
 
@@ -126,7 +130,7 @@ def side(
 
 
 def require_mask(tensors: Mapping[str, Any], prefix: str, shape: tuple[int, int]) -> None:
-    """Raises InputError for a mask that does not fit the (examples, tokens) of this side.
+    """Raise InputError for a mask that does not fit the (examples, tokens) of this side.
 
     It is (examples, keys), or has the queries before the keys and perhaps heads before these. With
     a cache there are more keys than tokens.

@@ -12,6 +12,7 @@ import torch
 from attnviz.attention.axis import Axis
 from attnviz.errors import InputError
 from attnviz.inputs.encode import ModelInputs
+from attnviz.models.anatomy.calls import argument
 from attnviz.models.wrapped import batch_first
 
 if TYPE_CHECKING:
@@ -19,13 +20,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-SOURCES = ("src", "memory", "key", "source", "encoder_hidden_states")
-TARGETS = ("tgt", "query", "target")
-SOURCE_PADDING = ("src_key_padding_mask", "memory_key_padding_mask", "key_padding_mask")
-TARGET_PADDING = ("tgt_key_padding_mask",)
+    from attnviz.models.anatomy.names import Anatomy, Names
 
 
-def from_arguments(module: nn.Module, tensors: Mapping[str, Any]) -> ModelInputs:
+def from_arguments(module: nn.Module, tensors: Mapping[str, Any], anatomy: Anatomy) -> ModelInputs:
     """The arguments with one axis per example for each side.
 
     The source is the argument that is called so, else the first tensor. It is (examples, tokens,
@@ -37,17 +35,20 @@ def from_arguments(module: nn.Module, tensors: Mapping[str, Any]) -> ModelInputs
     given = {name: one for name, one in tensors.items() if isinstance(one, torch.Tensor)}
     if not given:
         raise InputError("no tensor among the inputs", "give what the module's forward takes")
-    source = next((given[name] for name in SOURCES if name in given), next(iter(given.values())))
-    target = next((given[name] for name in TARGETS if name in given), source)
+    source = argument(anatomy.sources, given)
+    source = next(iter(given.values())) if source is None else source
+    target = argument(anatomy.targets, given)
     first = batch_first(module)
-    sources = axes(source, padding(given, SOURCE_PADDING), first)
-    targets = None if target is source else axes(target, padding(given, TARGET_PADDING), first)
+    sources = axes(source, padding(given, anatomy.source_padding), first)
+    targets = None
+    if target is not None and target is not source:
+        targets = axes(target, padding(given, anatomy.target_padding), first)
     return ModelInputs(dict(tensors), sources, targets)
 
 
-def padding(given: Mapping[str, Tensor], names: tuple[str, ...]) -> Tensor | None:
+def padding(given: Mapping[str, Tensor], names: Names) -> Tensor | None:
     """bool (examples, tokens) or (tokens): True where a position only fills the batch."""
-    mask = next((given[name] for name in names if name in given), None)
+    mask: Tensor | None = argument(names, given)
     return mask if mask is None or mask.dtype == torch.bool else mask < 0
 
 

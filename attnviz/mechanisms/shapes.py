@@ -16,7 +16,7 @@ def shown(tensor: Tensor) -> str:
 
 
 def require_matrices(**given: Tensor) -> None:
-    """Nothing. Raises InputError for a tensor that does not have a row per token."""
+    """Raise InputError for a tensor that does not have a row per token."""
     for name, tensor in given.items():
         if tensor.ndim < 2:
             raise InputError(
@@ -25,7 +25,7 @@ def require_matrices(**given: Tensor) -> None:
 
 
 def require_shape(name: str, tensor: Tensor, *wanted: tuple[str, int]) -> None:
-    """Nothing. Raises InputError when the tensor does not end in these named sizes."""
+    """Raise InputError unless the tensor ends in these named sizes."""
     sizes = tuple(size for _, size in wanted)
     if tuple(tensor.shape[-len(sizes) :]) != sizes:
         meaning = " × ".join(f"{size} ({what})" for what, size in wanted)
@@ -33,7 +33,7 @@ def require_shape(name: str, tensor: Tensor, *wanted: tuple[str, int]) -> None:
 
 
 def require_same(what: str, dim: int, **given: Tensor) -> None:
-    """Nothing. Raises InputError when two tensors differ in one dimension."""
+    """Raise InputError unless two tensors agree in one dimension."""
     (first, one), (second, other) = given.items()
     if one.shape[dim] != other.shape[dim]:
         raise InputError(

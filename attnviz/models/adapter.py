@@ -159,7 +159,7 @@ def base_of(source: Source, config: Path) -> tuple[Source, str | None]:
 
 
 def require_plain(base: Source, options: Mapping[str, Any]) -> None:
-    """Nothing. Raises ModelError for the base of an adapter that holds an adapter itself."""
+    """Raise ModelError for the base of an adapter that holds an adapter itself."""
     if not base.file and find(base, options) is not None:
         raise ModelError(
             f"the base model {base.name} holds an adapter itself",
@@ -168,7 +168,7 @@ def require_plain(base: Source, options: Mapping[str, Any]) -> None:
 
 
 def require_layers(config: Any, name: str) -> None:
-    """Nothing. Raises ModelError for adapters that need peft's own forward around the model's."""
+    """Raise ModelError for adapters that need peft's own forward around the model's."""
     kind = str(getattr(config.peft_type, "value", config.peft_type))
     if config.is_prompt_learning or kind == "ADAPTION_PROMPT":
         raise ModelError(

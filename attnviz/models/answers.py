@@ -8,13 +8,12 @@ from attnviz.attention.capture import Prediction
 from attnviz.models.labels import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import torch
     from transformers import PreTrainedConfig, PreTrainedTokenizerBase
 
     from attnviz.attention.axis import Axis
-    from attnviz.inputs.text import Text
 
 TOP = 5
 TOP_CLASSES = 3
@@ -89,9 +88,9 @@ def ranked(values: torch.Tensor, config: PreTrainedConfig, top: int) -> Answers:
     )
 
 
-def best_spans(outputs: Any, example: int, axis: Axis, texts: Sequence[Text]) -> Prediction:
+def best_spans(outputs: Any, example: int, axis: Axis, pair: str | None) -> Prediction:
     """The spans of the pair that answer the text, each once, best first."""
-    if not texts or texts[0].pair is None or 1 not in axis.segments:
+    if pair is None or 1 not in axis.segments:
         return Prediction("answer span", note="the text is the question, --pair its context")
     inside = [
         i
@@ -107,5 +106,5 @@ def best_spans(outputs: Any, example: int, axis: Axis, texts: Sequence[Text]) ->
     for value, place in zip(values.tolist(), places.tolist(), strict=True):
         begin, end = axis.spans[low + place // len(ends)], axis.spans[low + place % len(ends)]
         if begin is not None and end is not None and value > 0:
-            answers.setdefault(texts[0].pair[begin[0] : end[1]], value)
+            answers.setdefault(pair[begin[0] : end[1]], value)
     return Prediction("answer span", (("", tuple(answers.items())[:TOP]),))

@@ -51,7 +51,7 @@ def files_of(source: Source, options: Mapping[str, Any]) -> list[str]:
 
 
 def require_gguf(source: Source) -> None:
-    """Nothing. Raises ModelError when a package that reads these files is not installed."""
+    """Raise ModelError unless the packages that read these files are installed."""
     missing = [package for package in ("gguf", "accelerate") if find_spec(package) is None]
     if missing:
         raise ModelError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,9 @@ from attnviz.models.adapter import (
     shape_config,
     unwrapped,
 )
+from attnviz.models.anatomy.counts import main_counts
+from attnviz.models.anatomy.handed import anatomy_of
+from attnviz.models.anatomy.names import KNOWN
 from attnviz.models.facts import describe
 from attnviz.models.find import hub
 from attnviz.models.find.resolve import resolve
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+    from attnviz.models.anatomy.names import Anatomy
     from attnviz.models.find.source import Source
 
 # Called with what is about to be done: "download gpt2", "load gpt2".
@@ -73,6 +77,7 @@ class Request:
     placement: Placement
     weights: bool = True
     adapter: str | None = None
+    anatomy: Anatomy = KNOWN
 
     @property
     def options(self) -> dict[str, Any]:
@@ -108,6 +113,7 @@ def load(
     quantize: str | None = None,
     adapter: str | None = None,
     weights: bool = True,
+    anatomy: Mapping[str, Any] | None = None,
 ) -> LoadedModel:
     """The model called `name`, ready to run (see `resolve` for what a name may be).
 
@@ -118,14 +124,19 @@ def load(
     is applied, "none" leaves that out. The name of an adapter alone stands for the model that it
     is for, with the adapter applied.
     Without `weights` it is on the meta device: what a run needs can be told, but it cannot be run.
-    Raises ModelError when it cannot be found, fetched, read or placed on the device.
+    `anatomy` hands in facts of a class that attnviz does not know, by the name or number of each:
+    `{"heads": "n_chunks", "output_projection": "mix"}` (see `models.anatomy.names`).
+    Raises ModelError when it cannot be found, fetched, read or placed on the device, UsageError for
+    facts that do not exist.
     """
     source = resolve(name)
     if revision is not None and source.kind != "hub":
         raise ModelError(f"{source.name} has no revisions: it is a folder", "leave --revision out")
     offline = offline or hub.is_offline()
     placement = place(device, dtype, device_map, quantize)
-    here = Request(source, revision, trust_remote_code, True, placement, weights, adapter)
+    here = Request(
+        source, revision, trust_remote_code, True, placement, weights, adapter, anatomy_of(anatomy)
+    )
     anywhere = replace(here, local_only=False)
     local = source.kind != "hub"
     if local or offline or hub.is_whole(source, revision):
@@ -226,12 +237,14 @@ def read_model(request: Request, adapter: Adapter | None) -> LoadedModel:
         *unused_notes(model, unused),
         *tokenizer_notes(tokenizer, request.source),
     ]
-    facts = describe(model, request.source, request.commit)
+    facts = describe(model, request.source, request.commit, request.anatomy)
     if adapter is not None:
         own = adapter.source == request.source
         label = kind_of(adapter.config).split()[0] if own else adapter.source.display
         facts = replace(facts, name=f"{facts.name} + {label}")
-    return LoadedModel(model, tokenizer, facts, request.source, untrained, tuple(notes))
+    return LoadedModel(
+        model, tokenizer, facts, request.source, untrained, tuple(notes), request.anatomy
+    )
 
 
 def with_weights(
@@ -299,23 +312,33 @@ def outline_of(cls: Any, config: PreTrainedConfig, request: Request) -> PreTrain
 
 
 def wrap(
-    model: LoadedModel | nn.Module, tokenizer: PreTrainedTokenizerBase | None = None
+    model: LoadedModel | nn.Module,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    anatomy: Mapping[str, Any] | None = None,
 ) -> LoadedModel:
     """A model that is in memory already, as `load` would give it back; compiled ones as written.
 
-    Of a model of peft it is the one inside, whose layers hold the adapters.
+    Of a model of peft it is the one inside, whose layers hold the adapters. `anatomy` is as for
+    `load`; a loaded model keeps its own without one.
     """
     from transformers import PreTrainedModel
 
+    known = anatomy_of(anatomy)
     if isinstance(model, LoadedModel):
-        return model
+        return model if anatomy is None else known_by(model, known)
     model = unwrapped(getattr(model, "_orig_mod", model))
     if isinstance(model, PreTrainedModel):
-        found = LoadedModel(model, tokenizer, describe(model))
+        found = LoadedModel(model, tokenizer, describe(model, anatomy=known), anatomy=known)
     else:
         from attnviz.models.wrapped import wrap_module
 
-        found = wrap_module(model)
+        found = wrap_module(model, known)
     name = " + ".join((found.facts.name, *active_adapters(model)))
     notes = (*adapter_notes(model), *found.notes)
     return replace(found, facts=replace(found.facts, name=name), notes=notes)
+
+
+def known_by(loaded: LoadedModel, anatomy: Anatomy) -> LoadedModel:
+    """The loaded model with what its config tells by these names."""
+    counts = main_counts(loaded.model.config, anatomy)
+    return replace(loaded, facts=replace(loaded.facts, **counts._asdict()), anatomy=anatomy)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from attnviz.models.anatomy.names import KNOWN
+
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     from attnviz.attention.capture import ModelFacts
+    from attnviz.models.anatomy.names import Anatomy
     from attnviz.models.find.source import Source
 
 
@@ -28,7 +31,7 @@ class LoadedModel:
 
     `untrained` names the weights that the checkpoint does not hold and that were set at random.
     `notes` are what a reader of the picture must be told of the loading. `source` is None for a
-    model that was handed over in memory.
+    model that was handed over in memory. By the names of `anatomy` it tells what it is made of.
     """
 
     model: PreTrainedModel
@@ -37,6 +40,7 @@ class LoadedModel:
     source: Source | None = None
     untrained: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    anatomy: Anatomy = KNOWN
 
     @cached_property
     def arguments(self) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
@@ -66,9 +65,6 @@ def place(device: str, dtype: str, device_map: DeviceMap | None, quantize: str |
         raise ModelError(f"{quantize!r} is no quantization", f"there are {', '.join(BITS)}")
     if quantize is not None:
         require("bitsandbytes", "--quantize", "quantize")
-        log = logging.getLogger("bitsandbytes")  # it warns at every layer of every run
-        if log.level == logging.NOTSET:
-            log.setLevel(logging.ERROR)
     if device_map is not None or quantize is not None:
         require("accelerate", "--device-map" if device_map is not None else "--quantize", "big")
     return Placement(pick_device(device), pick_dtype(dtype), device_map, quantize)
@@ -80,6 +76,6 @@ def is_quantized(model: object) -> bool:
 
 
 def require(package: str, option: str, extra: str) -> None:
-    """Nothing. Raises ModelError when the package is not installed."""
+    """Raise ModelError unless the package is installed."""
     if find_spec(package) is None:
         raise ModelError(f"{option} needs the package {package}", f"pip install 'attnviz[{extra}]'")

@@ -1,7 +1,8 @@
-"""Loading without reports: transformers and the Hub client keep silent."""
+"""Loading and running without reports: the libraries keep silent."""
 
 from __future__ import annotations
 
+import logging
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -21,21 +22,38 @@ def quiet(*, bars: bool = False) -> Iterator[None]:
         disable_progress_bars,
         enable_progress_bars,
     )
-    from transformers.utils import logging
+    from transformers.utils import logging as reports
 
-    verbosity = logging.get_verbosity()
-    own_bars, hub_bars = logging.is_progress_bar_enabled(), not are_progress_bars_disabled()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    verbosity = reports.get_verbosity()
+    own_bars, hub_bars = reports.is_progress_bar_enabled(), not are_progress_bars_disabled()
+    reports.set_verbosity_error()  # type: ignore[no-untyped-call]
+    reports.disable_progress_bar()  # type: ignore[no-untyped-call]
     (enable_progress_bars if bars and hub_bars else disable_progress_bars)()
     try:
-        with warnings.catch_warnings():
+        with hushed(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.set_verbosity(verbosity)
+        reports.set_verbosity(verbosity)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if own_bars:
-                logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+                reports.enable_progress_bar()  # type: ignore[no-untyped-call]
             (enable_progress_bars if hub_bars else disable_progress_bars)()
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """For as long as it is open, bitsandbytes logs errors only, unless the user chose its level.
+
+    It warns at every layer of every run.
+    """
+    log = logging.getLogger("bitsandbytes")
+    if log.level != logging.NOTSET:
+        yield
+        return
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(logging.NOTSET)

@@ -17,7 +17,7 @@ OTHER = ("pixel_values", "input_features", "input_values", "flattened_patches", 
 
 
 def require_text(loaded: LoadedModel) -> None:
-    """Nothing. Raises InputError for a model that cannot run on a text alone."""
+    """Raise InputError for a model that cannot run on a text alone."""
     main = loaded.model.main_input_name
     parameters = inspect.signature(loaded.model.forward).parameters
     if main == "input_ids" or main not in parameters:

@@ -33,7 +33,7 @@ PER_BYTE, MISSING = 4, 2**28
 
 
 def require_counts(source: Source, options: Mapping[str, Any]) -> None:
-    """Nothing. Raises ModelError where a config.json tells of more pieces than any model has."""
+    """Raise ModelError where a config.json tells of more pieces than any model has."""
     path = None if source.file else fetched(source, "config.json", options)
     config = {} if path is None else json.loads(path.read_text(encoding="utf-8"))
     for name, value in numbers(config if isinstance(config, dict) else {}):
@@ -56,7 +56,7 @@ def numbers(config: dict[str, Any]) -> Iterator[tuple[str, int]]:
 
 
 def require_size(outline: PreTrainedModel | None, source: Source, revision: str | None) -> None:
-    """Nothing. Raises ModelError when the model has far more weights than its files can hold."""
+    """Raise ModelError when the model has far more weights than its files can hold."""
     if source.kind == "hub":
         folder = hub.snapshot(source.path_or_id, revision, source.file or "config.json")
     else:

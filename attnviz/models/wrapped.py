@@ -10,11 +10,14 @@ import torch
 from torch import nn
 from transformers import PreTrainedConfig, PreTrainedModel
 
+from attnviz.models.anatomy.names import KNOWN
 from attnviz.models.facts import describe
 from attnviz.models.loaded import LoadedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from attnviz.models.anatomy.names import Anatomy
 
 ENCODERS = (nn.TransformerEncoder, nn.TransformerEncoderLayer)
 DECODERS = (nn.TransformerDecoder, nn.TransformerDecoderLayer)
@@ -75,12 +78,14 @@ def sides(module: nn.Module) -> dict[int, str]:
     }
 
 
-def wrap_module(module: nn.Module) -> LoadedModel:
+def wrap_module(module: nn.Module, anatomy: Anatomy = KNOWN) -> LoadedModel:
     """The module as a loaded model without a tokenizer."""
     model = PlainModel(module)
     name = type(module).__name__
-    facts = replace(describe(model), name=name, architecture=name, implementation="")
-    return LoadedModel(model, None, facts, notes=(LEFT,) if fuses(module) else ())
+    known = describe(model, anatomy=anatomy)
+    facts = replace(known, name=name, architecture=name, implementation="")
+    notes = (LEFT,) if fuses(module) else ()
+    return LoadedModel(model, None, facts, notes=notes, anatomy=anatomy)
 
 
 def fuses(module: nn.Module) -> bool:

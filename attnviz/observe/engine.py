@@ -16,7 +16,9 @@ from attnviz.attention.axis import fitted, joined, slots
 from attnviz.attention.capture import AttentionStack, LayerAttention
 from attnviz.attention.ranges import ranges
 from attnviz.errors import CaptureError
-from attnviz.models.facts import media_tokens
+from attnviz.models.anatomy.counts import media_tokens
+from attnviz.models.anatomy.handed import missing
+from attnviz.models.quiet import hushed
 from attnviz.observe.blocks import NORM, Site
 from attnviz.observe.checks.self_check import tolerance
 from attnviz.observe.module_calls import ModuleWalk, alone, evaluating
@@ -29,9 +31,8 @@ from attnviz.observe.taps.interface import interface_tap
 from attnviz.observe.value_vectors import Proof, values_behind
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from attnviz.attention.axis import Axis
+    from attnviz.models.loaded import LoadedModel
     from attnviz.observe.blocks import Observer, Values
     from attnviz.observe.module_calls import Running
     from attnviz.observe.sources.map_source import MapSource, Origin
@@ -74,13 +75,15 @@ class Observation:
     """The outputs of the run and every attention layer that was seen.
 
     `hidden` names the modules (numbers replaced by `*`) that computed attention in a layout that
-    is not queries by keys, with the shape of their softmax.
+    is not queries by keys, with the shape of their softmax, `headless` those whose number of heads
+    is not known.
     """
 
     outputs: Any
     layers: list[Layer]
     stack_names: Mapping[tuple[str, str], str]
     hidden: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    headless: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -88,6 +91,10 @@ class Observation:
         parts = sorted({layer.place.pattern for layer in self.layers if layer.parts > 1})
         return (
             *(f"not shown: {path}, whose softmax has shape {s}" for path, s in self.hidden.items()),
+            *(
+                f"not shown: {headless(path, s)}; {missing('heads')}"
+                for path, s in self.headless.items()
+            ),
             *(f"not shown: {path}, which attends in several chunks" for path in parts),
             *self._rows_left_out(),
         )
@@ -124,22 +131,24 @@ class Recorder:
 
     def __init__(
         self,
-        model: PreTrainedModel,
+        loaded: LoadedModel,
         sources: Sequence[Axis],
         targets: Sequence[Axis] | None,
         observers: Callable[[Site], Sequence[Observer]],
         wanted: Wanted,
     ) -> None:
+        model, self.anatomy = loaded.model, loaded.anatomy
         self.paused = False
         self.sources, self.targets = sources, targets
         self.observers, self.wanted = observers, wanted
-        self.walk = ModuleWalk(model)
+        self.walk = ModuleWalk(model, self.anatomy)
         pair = targets is not None or bool(getattr(model.config, "is_encoder_decoder", False))
-        self.places = Places(self.walk.names, encoder_decoder=pair)
+        self.places = Places(self.walk.names, encoder_decoder=pair, anatomy=self.anatomy)
         self.rounding = tolerance(model.dtype, 4)
-        self.media = media_tokens(model.config)
+        self.media = media_tokens(model.config, self.anatomy)
         self.layers: list[Layer] = []
         self.hidden: dict[str, tuple[int, ...]] = {}
+        self.headless: dict[str, tuple[int, ...]] = {}
         self._by_caller: dict[tuple[str, int], Layer] = {}
         self._rows: dict[tuple[str, int], Rows] = {}
         self.watching = ExitStack()
@@ -266,8 +275,17 @@ class Recorder:
     def unplaced(self, shape: tuple[int, ...]) -> None:
         """Remember where attention was computed in a layout that cannot be shown."""
         running = self.walk.current()
-        if running is not None and set(shape[1:-1]) & set(self.walk.head_counts()):
-            self.hidden.setdefault(pattern_of(running.path)[0], shape)
+        if running is None:
+            return
+        path = pattern_of(running.path)[0]
+        if self._folds_heads(shape):
+            self.headless.setdefault(path, shape)
+        elif len(shape) > 3 and set(shape[1:-1]) & set(self.walk.head_counts()):
+            self.hidden.setdefault(path, shape)
+
+    def _folds_heads(self, shape: tuple[int, ...]) -> bool:
+        """Whether these are the sizes of maps of some heads each, whose number is not known."""
+        return len(shape) == 3 and not shape[0] % len(self.sources) and self.lengths >= {*shape[1:]}
 
     @property
     def steps(self) -> int:
@@ -343,7 +361,7 @@ class Recorder:
 
 
 def observe(
-    model: PreTrainedModel,
+    loaded: LoadedModel,
     tensors: Mapping[str, Any],
     sources: Sequence[Axis],
     targets: Sequence[Axis] | None,
@@ -355,9 +373,10 @@ def observe(
     The run is the model's own: same attention implementation, same outputs, eval mode, no
     gradients. Raises CaptureError when no attention call was seen.
     """
-    recorder = Recorder(model, sources, targets, observers, wanted)
+    model, recorder = loaded.model, Recorder(loaded, sources, targets, observers, wanted)
     with ExitStack() as stack:
         stack.enter_context(alone(model))
+        stack.enter_context(hushed())
         stack.enter_context(evaluating(model))
         stack.enter_context(recorder.walk.watch())
         stack.enter_context(interface_tap(recorder))
@@ -369,8 +388,28 @@ def observe(
         recorder.finish()
     recorder.take_back()
     if not recorder.layers:
-        raise CaptureError(
-            f"no attention was seen in {type(getattr(model, 'module', model)).__name__}",
-            "models without softmax attention (state space, linear) have no weights to show",
+        raise unseen(type(getattr(model, "module", model)).__name__, recorder.headless)
+    return Observation(
+        outputs,
+        recorder.layers,
+        recorder.places.stack_names(),
+        recorder.hidden,
+        recorder.headless,
+    )
+
+
+def unseen(name: str, folded: Mapping[str, tuple[int, ...]]) -> CaptureError:
+    """The error for a model without a layer to show; `folded` are maps of an unknown head count."""
+    for path, shape in folded.items():
+        return CaptureError(
+            f"no attention of {name} can be shown: {headless(path, shape)}", missing("heads")
         )
-    return Observation(outputs, recorder.layers, recorder.places.stack_names(), recorder.hidden)
+    return CaptureError(
+        f"no attention was seen in {name}",
+        "models without softmax attention (state space, linear) have no weights to show",
+    )
+
+
+def headless(path: str, shape: tuple[int, ...]) -> str:
+    """What is not known of the modules of this path, whose softmax has the shape."""
+    return f"{path}, whose softmax has shape {shape}: how many heads it has is not known"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from attnviz.errors import CaptureError
+from attnviz.models.anatomy.calls import argument, setting
 from attnviz.observe.sources.map_source import FunctionSource
 from attnviz.observe.value_vectors import HeadValues
 
@@ -91,7 +92,7 @@ def head_call(maps: FunctionSource, values: Values | None, head: int, row: int) 
         allowed=allowed.cpu(),
         weights=exact(weights),
         scale=number_of(maps.scale, "scale"),
-        softcap=maps.keywords.get("softcap"),
+        softcap=argument(maps.anatomy.softcap, maps.keywords),
         bias=bias_of(maps, head, row, allowed),
         sink=sink_of(maps, head),
         projection=projection_of(values, head),
@@ -133,11 +134,10 @@ def fits(value: Tensor, maps: FunctionSource) -> bool:
 
 def sink_of(maps: FunctionSource, head: int) -> float | None:
     """The score of a learned sink, which takes part in the softmax but has no value."""
-    given = maps.keywords.get("s_aux")
-    found = getattr(maps.module, "sinks", None) if given is None else given
-    if not isinstance(found, torch.Tensor) or found.numel() != maps.heads:
+    scores = setting(maps.anatomy.sinks, maps.keywords, maps.module)
+    if not isinstance(scores, torch.Tensor) or scores.numel() != maps.heads:
         return None
-    return float(found.flatten()[head])
+    return float(scores.flatten()[head])
 
 
 def projection_of(values: Values | None, head: int) -> Tensor | None:

@@ -11,13 +11,16 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import nn
 
+from attnviz.models.anatomy.calls import argument
+from attnviz.models.anatomy.counts import head_counts
+from attnviz.models.anatomy.names import KNOWN
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# Names under which attention modules are handed the states of another sequence.
-OTHER_SEQUENCE = ("key_value_states", "encoder_hidden_states", "cross_attention_states")
+    from attnviz.models.anatomy.names import Anatomy
+
 EVALUATED = {"training": False, "_compiled_call_impl": None}
-HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head", "heads", "nhead")
 
 
 def asks_others(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -51,8 +54,9 @@ class ModuleWalk:
     the module that calls it. Calls in other threads than the one that watches are not counted.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, anatomy: Anatomy = KNOWN) -> None:
         self.model = model
+        self.anatomy = anatomy
         self.stack: list[Running] = []
         self._thread = threading.get_ident()
         self._invocations = 0
@@ -79,11 +83,7 @@ class ModuleWalk:
     def head_counts(self) -> Iterator[int]:
         """The numbers of heads that the running modules and their configs tell of."""
         for running in reversed(self.stack):
-            for holder in (running.module, getattr(running.module, "config", None)):
-                for name in HEADS:
-                    heads = getattr(holder, name, None)
-                    if isinstance(heads, int):
-                        yield heads
+            yield from head_counts(running.module, self.anatomy)
 
     @contextmanager
     def watch(self) -> Iterator[ModuleWalk]:
@@ -105,7 +105,7 @@ class ModuleWalk:
         if module is self.model:
             self.stack.clear()
         self._invocations += 1
-        crosses = any(kwargs.get(name) is not None for name in OTHER_SEQUENCE)
+        crosses = argument(self.anatomy.other_sequence, kwargs) is not None
         crosses = crosses or asks_others(module, args, kwargs)
         caller = self.stack[-1].invocation if self.stack else 0
         path = self._path(module)

@@ -6,18 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from attnviz.models.anatomy.names import KNOWN
+from attnviz.models.anatomy.paths import has_slots, role_of, side_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from attnviz.models.anatomy.names import Anatomy
+
 NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)|^\d+(?=\.|$)")
-CROSS = re.compile(r"cross|(?:^|_)enc\w*att")
-MODALITIES = {
-    "vision": re.compile(r"vision|visual|image|pixel|vit\b", re.IGNORECASE),
-    "audio": re.compile(r"audio|speech|acoustic", re.IGNORECASE),
-}
-# Modules whose queries are learned, or the parts of a picture or sound: no tokens of the text.
-LATENTS = re.compile(r"qformer|perceiver|resampler|connector|projector|abstractor", re.IGNORECASE)
-SIDES = ("encoder", "decoder")
+MODALITIES = ("vision", "audio")
 
 
 @dataclass
@@ -26,6 +24,8 @@ class Place:
 
     `pattern` is the path with its numbers replaced, `role` what the stack attends over, `order`
     the place among the invocations of the pattern in this forward, `layer` the number to show.
+    `of_text` says that its queries may be tokens of the text, `in_encoder` that the module belongs
+    to an encoder, as cross attention to pictures may.
     """
 
     path: str
@@ -33,22 +33,8 @@ class Place:
     role: str
     order: int
     layer: int
-
-    @property
-    def of_text(self) -> bool:
-        """Whether its queries may be tokens of the text."""
-        return self.role not in MODALITIES and not LATENTS.search(self.path)
-
-    @property
-    def in_encoder(self) -> bool:
-        """Whether the module belongs to an encoder, as cross attention to pictures may."""
-        return side_of(self.path) == "encoder"
-
-
-def side_of(path: str) -> str | None:
-    """`encoder` or `decoder`, whichever the path names first; None for neither."""
-    parts = path.lower().split(".")
-    return next((side for part in parts for side in SIDES if side in part), None)
+    of_text: bool = True
+    in_encoder: bool = False
 
 
 def pattern_of(path: str) -> tuple[str, tuple[int, ...]]:
@@ -64,8 +50,11 @@ class Places:
     where a module runs more than once in a forward (ALBERT), it is the order of invocation.
     """
 
-    def __init__(self, module_paths: Iterable[str], *, encoder_decoder: bool) -> None:
+    def __init__(
+        self, module_paths: Iterable[str], *, encoder_decoder: bool, anatomy: Anatomy = KNOWN
+    ) -> None:
         self.encoder_decoder = encoder_decoder
+        self.anatomy = anatomy
         self.seen: list[Place] = []
         self._numbers: dict[str, list[tuple[int, ...]]] = {}
         self._by_order: set[str] = set()
@@ -83,21 +72,23 @@ class Places:
             for p in earlier:
                 p.layer = p.order
         order = len(earlier)
-        found = Place(path, pattern, role, order, self._layer(pattern, numbers, order))
-        self.seen.append(found)
-        return found
+        place = Place(
+            path,
+            pattern,
+            role,
+            order,
+            layer=self._layer(pattern, numbers, order),
+            of_text=role not in MODALITIES and not has_slots(path, self.anatomy),
+            in_encoder=side_of(path, self.anatomy) == "encoder",
+        )
+        self.seen.append(place)
+        return place
 
     def role(self, path: str, *, crosses: bool) -> str:
         """`self`, `encoder`, `decoder`, `cross`, or a modality."""
-        parts = path.lower().split(".")
-        if crosses or any(CROSS.search(part) for part in parts):
+        if crosses:
             return "cross"
-        if not self.encoder_decoder:
-            return next((name for name, word in MODALITIES.items() if word.search(path)), "self")
-        side, tower = side_of(path), MODALITIES["vision"].search(path)
-        if tower and (side is None or tower.end() < path.lower().index(side)):
-            return "vision"  # of a vision encoder beside the text's: vision_model.encoder.layers
-        return side or "self"
+        return role_of(path, self.anatomy, encoder_decoder=self.encoder_decoder)
 
     def _layer(self, pattern: str, numbers: tuple[int, ...], order: int) -> int:
         if pattern in self._by_order or not numbers:
@@ -119,7 +110,7 @@ class Places:
             groups.setdefault(p.role, {}).setdefault(p.pattern, set()).add(p.layer)
         names: dict[tuple[str, str], str] = {}
         for role, patterns in groups.items():
-            shown = "text" if role == "self" and {"vision", "audio"} & set(groups) else role
+            shown = "text" if role == "self" and not groups.keys().isdisjoint(MODALITIES) else role
             layers = [layer for found in patterns.values() for layer in found]
             collide = len(layers) != len(set(layers))
             for pattern in patterns:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from attnviz.models.adapter import added_weight
+from attnviz.models.anatomy.names import KNOWN
 from attnviz.observe.sources.map_source import FunctionSource
 
 if TYPE_CHECKING:
@@ -22,21 +23,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from attnviz.models.anatomy.names import Names
     from attnviz.observe.sources.map_source import MapSource
-
-# The output projection, below the module that attends or the one that calls it.
-NAMES = (
-    "o_proj",
-    "out_proj",
-    "c_proj",
-    "dense",
-    "output.dense",
-    "o",
-    "wo",
-    "Wo",
-    "proj",
-    "out_lin",
-)
 
 
 @dataclass(frozen=True)
@@ -97,20 +85,28 @@ def values_behind(
 
     The values are None where they were not seen, or are not shared evenly among the heads.
     """
-    value = maps.value if isinstance(maps, FunctionSource) else None
-    fits = value is not None and value.ndim == 4 and value.shape[2] == maps.keys
-    if value is None or not fits or maps.heads % value.shape[1] or len(value) != maps.examples:
+    if not isinstance(maps, FunctionSource) or not shares_values(maps):
         return [None] * maps.examples, None
-    projection = output_projection(modules, maps.heads * value.shape[-1])
+    value, names = maps.value, maps.anatomy.output_projection
+    projection = output_projection(modules, maps.heads * value.shape[-1], names)
     weight = None if projection is None else weight_of(projection)
     if projection is not None and weight is not None and weight.is_meta:
         weight = offloaded(projection, value.device)
     return [HeadValues(one, heads, maps.heads, weight) for one in value], projection
 
 
-def output_projection(modules: Sequence[nn.Module], size: int) -> nn.Module | None:
+def shares_values(maps: FunctionSource) -> bool:
+    """Whether every key has a value, in every head or for as many heads each."""
+    value = maps.value
+    whole = value.ndim == 4 and value.shape[2] == maps.keys and len(value) == maps.examples
+    return whole and not maps.heads % value.shape[1]
+
+
+def output_projection(
+    modules: Sequence[nn.Module], size: int, names: Names = KNOWN.output_projection
+) -> nn.Module | None:
     """The first projection below these modules that takes all heads together, `size` numbers."""
-    for path in NAMES:
+    for path in names:
         for module in modules:
             found = below(module, path)
             weight = None if found is None else weight_of(found)

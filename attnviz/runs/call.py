@@ -60,6 +60,7 @@ def capture(
     heads: int | Iterable[int] | Iterable[tuple[int, int]] | None = None,
     memory: int | str | None = None,
     untrusted: bool = False,
+    anatomy: Mapping[str, Any] | None = None,
 ) -> Capture:
     """The attention of one text, or of one example given as tensors.
 
@@ -72,14 +73,14 @@ def capture(
     costs nothing. `memory` (bytes, or such as "4GiB") bounds the maps that are kept; what
     does not fit is pooled. A capture that fails its self-checks (weights that are not finite, rows
     that do not sum to 1) is an error, unless `untrusted`: then its `checks` and `notes` say what
-    failed.
+    failed. `anatomy` hands in facts of a class that attnviz does not know (see `attnviz.load`).
 
     Raises InputError, SelectionError, CaptureError or ModelError.
     """
     selection = Selection.of(layers, heads)
     if isinstance(inputs, str):
         request = RunRequest(selection, bytes_of(memory, "memory"), untrusted=untrusted)
-        loaded = wrap(model)
+        loaded = wrap(model, anatomy=anatomy)
         encoded = encode(
             loaded,
             inputs,
@@ -93,7 +94,9 @@ def capture(
         raise InputError(
             "tensors are given whole", "leave pair, target, source_lang and target_lang out"
         )
-    examples = captures(model, inputs, selection=selection, memory=memory, untrusted=untrusted)
+    examples = captures(
+        model, inputs, selection=selection, memory=memory, untrusted=untrusted, anatomy=anatomy
+    )
     if len(examples) > 1:
         raise InputError(
             f"the tensors hold {len(examples)} examples, a capture holds one",
@@ -110,9 +113,10 @@ def captures(
     selection: Selection | None = None,
     memory: int | str | None = None,
     untrusted: bool = False,
+    anatomy: Mapping[str, Any] | None = None,
 ) -> list[Capture]:
     """The attention of every example of a batch of tensors, padded on either side."""
     request = RunRequest(selection or Selection(), bytes_of(memory, "memory"), untrusted=untrusted)
-    loaded = wrap(model)
-    inputs = from_tensors(loaded.model, tensors, loaded.tokenizer)
+    loaded = wrap(model, anatomy=anatomy)
+    inputs = from_tensors(loaded.model, tensors, loaded.tokenizer, loaded.anatomy)
     return run(loaded, inputs, request)

@@ -11,6 +11,7 @@ from attnviz.attention.capture import Check
 from attnviz.inputs.encode import encode
 from attnviz.inputs.tensors import from_tensors
 from attnviz.models.placement import is_quantized
+from attnviz.models.quiet import hushed
 from attnviz.observe.checks.crosscheck import crosscheck, matters
 from attnviz.observe.checks.self_check import SelfCheck, verdicts
 from attnviz.observe.engine import observe
@@ -49,7 +50,7 @@ def check_inputs(
 ) -> list[Check]:
     """What `check_model` gives, on a text that was read already."""
     plan, why = beside_eager(loaded, inputs.tensors, request)
-    with explained(loaded, inputs, plan):
+    with hushed(), explained(loaded, inputs, plan):
         return proofs(loaded, inputs.tensors, why)
 
 
@@ -60,19 +61,19 @@ def proofs(loaded: LoadedModel, tensors: dict[str, Any], why: str) -> list[Check
     """
     checks: list[Check] = []
     for what, padded in paddings(tensors):
-        inputs = from_tensors(loaded.model, padded)
+        inputs = from_tensors(loaded.model, padded, anatomy=loaded.anatomy)
         if not checks:
             seen = observe(
-                loaded.model, padded, inputs.sources, inputs.targets, lambda site: [SelfCheck()]
+                loaded, padded, inputs.sources, inputs.targets, lambda site: [SelfCheck()]
             )
             checks += verdicts(seen.stacks().values())
             checks += [Check("nothing left out", False, note) for note in seen.notes]
         if why:
             checks.append(Check(f"equal to eager, {what}", None, f"not compared: {why}"))
             break
-        checks += crosscheck(loaded.model, padded, inputs.sources, inputs.targets, what)
-    inputs = from_tensors(loaded.model, tensors)
-    return checks + matters(loaded.model, tensors, inputs.sources, inputs.targets)
+        checks += crosscheck(loaded, padded, inputs.sources, inputs.targets, what)
+    inputs = from_tensors(loaded.model, tensors, anatomy=loaded.anatomy)
+    return checks + matters(loaded, tensors, inputs.sources, inputs.targets)
 
 
 def read(
@@ -95,7 +96,8 @@ def beside_eager(
 
     Both are held at once, of one example or two. Raises UsageError like any run.
     """
-    plan = planned(loaded, from_tensors(loaded.model, tensors), request)
+    inputs = from_tensors(loaded.model, tensors, anatomy=loaded.anatomy)
+    plan = planned(loaded, inputs, request)
     kept = 2 * plan.maps * max(examples(tensors))
     why = ""
     if is_quantized(loaded.model):

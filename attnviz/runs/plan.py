@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from attnviz.attention.kept import ALLOWED, grouped, look_up, table
 from attnviz.errors import UsageError
-from attnviz.models.facts import number, text_config
 from attnviz.observe.retained import POOLED_SIDE, TOP_KEYS
 from attnviz.runs.memory import free_memory, human
 
@@ -145,63 +144,3 @@ def smaller(sizes: Sequence[Size], room: int) -> Iterator[tuple[Keeps, int, int]
         left = max(0, room - top * each)
         side = max(POOLED_SIDE[0], min(POOLED_SIDE[1], math.isqrt(left // cell)))
         yield "pooled" if top else "bins", side, top
-
-
-class Expected(NamedTuple):
-    """The size of one attention layer before it has run."""
-
-    role: str
-    layer: int
-    heads: int
-    queries: int
-    keys: int
-
-
-def expected_sites(config: Any, queries: int, targets: int | None) -> list[Expected]:
-    """Every attention layer that a model's config tells of."""
-    if not getattr(config, "is_encoder_decoder", False):
-        text = text_config(config)
-        heads = number(text, HEADS)
-        return [Expected("self", layer, heads, queries, queries) for layer in attending(text)]
-    encoder, decoder = (part(config, name) for name in ("encoder", "decoder"))
-    heads = number(encoder, ENCODER_HEADS)
-    layers = range(number(encoder, ENCODER_LAYERS))
-    sites = [Expected("encoder", layer, heads, queries, queries) for layer in layers]
-    if targets:
-        heads = number(decoder, DECODER_HEADS)
-        for layer in range(number(decoder, DECODER_LAYERS)):
-            sites.append(Expected("decoder", layer, heads, targets, targets))
-            sites.append(Expected("cross", layer, heads, targets, queries))
-    return sites
-
-
-def part(config: Any, side: str) -> Any:
-    """The config of the encoder or decoder, where they have one each, else the text part's."""
-    for name in (side, f"{side}_config"):
-        own: Any = getattr(config, name, None)
-        if hasattr(own, "model_type"):
-            return text_config(own)
-    return text_config(config)
-
-
-def attending(config: Any) -> list[int]:
-    """The layers that have softmax attention: those of another kind are left out."""
-    layers = range(number(config, LAYERS))
-    kinds = getattr(config, "layers_block_type", None) or getattr(config, "layer_types", None)
-    if not isinstance(kinds, (list, tuple)) or len(kinds) != len(layers):
-        return [*layers]
-    return [layer for layer in layers if kinds[layer] not in NO_SOFTMAX]
-
-
-NO_SOFTMAX = ("linear_attention", "mamba", "mamba2", "recurrent", "conv", "moe", "mlp")
-LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-ENCODER_LAYERS = ("encoder_layers", "num_encoder_layers", *LAYERS)
-ENCODER_HEADS = (
-    "encoder_attention_heads",
-    "num_encoder_attention_heads",
-    "encoder_num_attention_heads",
-    *HEADS,
-)
-DECODER_LAYERS = ("decoder_layers", "num_decoder_layers", *LAYERS)
-DECODER_HEADS = ("decoder_attention_heads", "num_decoder_attention_heads", *HEADS)

@@ -34,7 +34,7 @@ def run(
     loaded: LoadedModel, inputs: ModelInputs, request: RunRequest = RunRequest()
 ) -> list[Capture]:
     """One capture per example: the model runs once, observed as the request and plan say."""
-    from attnviz.models.predict import predict
+    from attnviz.runs.predict import predict
 
     selection = request.selection
     if inputs.encoder_only and selection.stack in ("decoder", "cross"):
@@ -162,4 +162,4 @@ def guarded(
 ) -> Observation:
     """The observed run. Raises ModelError, see `explained`."""
     with explained(loaded, inputs, keeper.plan):
-        return observe(loaded.model, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)
+        return observe(loaded, inputs.tensors, inputs.sources, inputs.targets, keeper, wants)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attnviz.runs.plan import Size, expected_sites, make_plan
+from attnviz.models.anatomy.counts import expected_sites
+from attnviz.runs.plan import Size, make_plan
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,9 +13,10 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.selection import Selection
     from attnviz.inputs.encode import ModelInputs
+    from attnviz.models.anatomy.counts import Expected
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.engine import Wanted
-    from attnviz.runs.plan import Expected, Plan
+    from attnviz.runs.plan import Plan
     from attnviz.runs.request import RunRequest
 
 
@@ -55,7 +57,7 @@ def told_sites(loaded: LoadedModel, inputs: ModelInputs) -> list[Expected]:
     """The attention layers that the model's config tells of, as large as this input makes them."""
     queries = max(len(axis) for axis in inputs.sources)
     targets = max(len(axis) for axis in inputs.targets) if inputs.targets else None
-    return expected_sites(loaded.model.config, queries, targets)
+    return expected_sites(loaded.model.config, queries, targets, loaded.anatomy)
 
 
 def windows_of(inputs: ModelInputs, selection: Selection) -> dict[str, tuple[int, int]]:

@@ -70,7 +70,7 @@ def by_hand(given: HandMade, recipe: Recipe) -> Attention:
 
 
 def require_room(given: HandMade, recipe: Recipe) -> None:
-    """Nothing. Raises InputError for more pairs of tokens than are worth computing by hand."""
+    """Raise InputError for more pairs of tokens than are worth computing by hand."""
     queries, keys, width = len(given.query), len(given.key), 1
     if recipe.mechanism in ("additive", "concat"):
         hidden = max((len(array) for array in given.parameters.values()), default=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,6 +10,8 @@ import torch
 from attnviz.errors import CaptureError
 from attnviz.mechanisms import dot, soft
 from attnviz.mechanisms.attention import close
+from attnviz.models.anatomy.handed import missing
+from attnviz.models.placement import is_quantized
 from attnviz.observe.engine import observe
 from attnviz.observe.head_call import HeadCall, KeepCall
 from attnviz.tracing.recurrent import decoder_call
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from attnviz.models.loaded import LoadedModel
     from attnviz.observe.engine import Observation
 
+UNPROVEN = "no projection was seen to get just what the heads mixed"
 CLOSE = 1e-5  # how far recomputed weights may be from the model's, in float32
 
 
@@ -36,9 +39,10 @@ class HeadSteps:
     `masked`, (keys), lead to `weights`, (keys); a step that the model does not have is None.
     `sink` is the (score, weight) of a learned sink. `output` is (d_v). `written`, (keys), is
     ‖weight · v · W_O‖ of every key and `written_output` that of their sum; None where the output
-    projection is not known. `difference` is how far `weights` are from those of the model.
-    `group` is the key-value head out of `groups`, `heads` how many query heads there are. `family`
-    names the score: where it is no dot product, `query` and `key` hold what it multiplies.
+    projection is not known, and `unwritten` says why. `difference` is how far `weights` are from
+    those of the model. `group` is the key-value head out of `groups`, `heads` how many query heads
+    there are. `family` names the score: where it is no dot product, `query` and `key` hold what it
+    multiplies.
     """
 
     query: np.ndarray
@@ -61,6 +65,7 @@ class HeadSteps:
     heads: int
     difference: float
     family: str = "dot"
+    unwritten: str = UNPROVEN
 
 
 def head_steps(
@@ -81,14 +86,17 @@ def head_steps(
         return (head,) if number == layer.layer and head < heads else ()
 
     seen = observe(
-        loaded.model, inputs.tensors, inputs.sources, inputs.targets, lambda _: [keeper], wanted
+        loaded, inputs.tensors, inputs.sources, inputs.targets, lambda _: [keeper], wanted
     )
     if keeper.found is None:
         raise CaptureError(
             f"the queries and keys of {label} cannot be seen: {name} computes attention itself",
             f'its weights can be shown: attnviz inspect "…" --head {label}',
         )
-    return computed(keeper.found, layer.n_heads, proven(seen, layer), f"{label} of {name}")
+    steps = computed(keeper.found, layer.n_heads, proven(seen, layer), f"{label} of {name}")
+    if keeper.found.projection is None and not is_quantized(loaded.model):
+        return replace(steps, unwritten=f"its module is not known; {missing('output_projection')}")
+    return steps
 
 
 def proven(seen: Observation, layer: LayerAttention) -> bool:

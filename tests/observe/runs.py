@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
 
 from attnviz.attention.axis import Axis
+from attnviz.models.load import wrap
 from attnviz.observe.blocks import Observer, Site
 from attnviz.observe.checks.self_check import SelfCheck
 from attnviz.observe.engine import Layer, Observation, Wanted, everything, observe
@@ -45,7 +46,7 @@ def seen_by(
     known = mask if mask is not None and mask.shape == tokens.shape else None
     targets = axes(given["decoder_input_ids"]) if "decoder_input_ids" in given else None
     with quiet():
-        return observe(model, given, axes(tokens, known), targets, observers, wanted)
+        return observe(wrap(model), given, axes(tokens, known), targets, observers, wanted)
 
 
 def maps(layer: Layer, example: int = 0) -> Tensor:

@@ -25,6 +25,7 @@ import attnviz
 from attnviz.attention.axis import slots
 from attnviz.attention.selection import Selection
 from attnviz.errors import CaptureError, InputError
+from attnviz.models.load import wrap
 from attnviz.observe.engine import Observation, observe
 from tests.observe.runs import made, whole
 from tests.zoo.shrink import quiet
@@ -104,7 +105,7 @@ def test_of_several_pictures_of_one_text_the_first_is_shown() -> None:
 
 def seen(model: PreTrainedModel, examples: int, **given: Tensor) -> Observation:
     with quiet():
-        return observe(model, given, [slots(1)] * examples, None, whole)
+        return observe(wrap(model), given, [slots(1)] * examples, None, whole)
 
 
 def swin() -> PreTrainedModel:

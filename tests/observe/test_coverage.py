@@ -11,6 +11,7 @@ from torch import Tensor
 
 from attnviz.attention.axis import Axis
 from attnviz.errors import CaptureError
+from attnviz.models.load import wrap
 from attnviz.observe import stream
 from attnviz.observe.checks.crosscheck import flat
 from attnviz.observe.checks.self_check import IGNORES_PADDING, SelfCheck, verdicts
@@ -73,7 +74,7 @@ def run(
     with quiet(), torch.no_grad():
         torch.manual_seed(1)
         seen = observe(
-            model,
+            wrap(model),
             given,
             axes(given["input_ids"], given["attention_mask"]),
             targets,

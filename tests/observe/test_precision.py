@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 
 import attnviz
 from attnviz.errors import CaptureError
+from attnviz.models.load import wrap
 from attnviz.observe.checks.crosscheck import crosscheck
 from tests.observe.runs import axes, eager_maps, ids, maps, seen_by
 from tests.zoo.oracle import inputs
@@ -43,7 +44,7 @@ def test_float64_models_are_captured(name: str) -> None:
     assert capture.checks
     assert all(check.ok for check in capture.checks)
     targets = axes(given["decoder_input_ids"]) if "decoder_input_ids" in given else None
-    checks = crosscheck(model, given, axes(given["input_ids"]), targets, "float64")
+    checks = crosscheck(wrap(model), given, axes(given["input_ids"]), targets, "float64")
     assert all(check.ok for check in checks), checks
 
 

@@ -31,7 +31,7 @@ class CrossAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Nothing; the parameters are drawn anew, evenly within ± 1/√width.
+        """Draw the parameters anew, evenly within ± 1/√width.
 
         The general score starts out as dot, W = I: random products of states are too small to
         tell one source word from another.

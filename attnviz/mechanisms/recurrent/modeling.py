@@ -53,7 +53,7 @@ class RecurrentForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.encoder.embedding
 
     def set_input_embeddings(self, value: nn.Module) -> None:
-        """Nothing; the model reads and writes with this table from now on."""
+        """Let the model read and write with this table from now on."""
         assert isinstance(value, nn.Embedding)
         self.encoder.embedding = value
 

@@ -12,7 +12,7 @@ from attnviz.mechanisms.recurrent.modeling import RecurrentForConditionalGenerat
 
 @functools.cache
 def register() -> None:
-    """Nothing; from now on AutoConfig and AutoModelForSeq2SeqLM load folders of this kind."""
+    """Let AutoConfig and AutoModelForSeq2SeqLM load folders of this kind from now on."""
     AutoConfig.register(RecurrentConfig.model_type, RecurrentConfig, exist_ok=True)
     AutoModelForSeq2SeqLM.register(
         RecurrentConfig, RecurrentForConditionalGeneration, exist_ok=True

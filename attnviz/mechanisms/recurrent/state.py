@@ -29,7 +29,7 @@ class DecoderState:
         return self.length
 
     def reorder_cache(self, beam_idx: Tensor) -> None:
-        """Nothing; the examples are those of `beam_idx` from now on (beam search)."""
+        """Take the examples of `beam_idx` from now on (beam search)."""
         self.hidden = self.hidden.index_select(0, beam_idx)
         self.memory = self.memory.index_select(0, beam_idx)
         self.fed = self.fed.index_select(0, beam_idx)

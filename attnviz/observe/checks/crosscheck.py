@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from attnviz.attention.axis import Axis
+    from attnviz.models.loaded import LoadedModel
 
 FIELDS = {
     "attentions": "self",
@@ -34,7 +35,7 @@ FIELDS = {
 
 
 def crosscheck(
-    model: PreTrainedModel,
+    loaded: LoadedModel,
     tensors: Mapping[str, Any],
     sources: Sequence[Axis],
     targets: Sequence[Axis] | None,
@@ -45,8 +46,9 @@ def crosscheck(
     `what` names the input in the checks ("no padding", "padded left", …). Padded queries are not
     compared: their rows mean nothing.
     """
+    model = loaded.model
     with seeded(model):
-        seen = observe(model, tensors, sources, targets, lambda site: [WholeMaps()])
+        seen = observe(loaded, tensors, sources, targets, lambda site: [WholeMaps()])
     with seeded(model), torch.no_grad():
         plain = model(**tensors)
     same = all(identical(a, b) for a, b in zip(flat(seen.outputs), flat(plain), strict=True))
@@ -143,18 +145,18 @@ def eager_twin(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def matters(
-    model: PreTrainedModel,
+    loaded: LoadedModel,
     tensors: Mapping[str, Any],
     sources: Sequence[Axis],
     targets: Sequence[Axis] | None,
 ) -> list[Check]:
     """Whether the outputs change when the attention of a layer is made even."""
-    name = "changed weights change the output"
+    name, model = "changed weights change the output", loaded.model
     if "flash" in str(model.config._attn_implementation):
         return [Check(name, None, "not tried: flash kernels cannot be changed from outside")]
     paths = {
         layer.place.path: layer.place
-        for layer in observe(model, tensors, sources, targets, lambda site: []).layers
+        for layer in observe(loaded, tensors, sources, targets, lambda site: []).layers
     }
     idle = []
     with torch.no_grad():

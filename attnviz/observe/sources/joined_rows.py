@@ -32,7 +32,7 @@ class Rows:
     leaks: bool = False
 
     def add(self, maps: MapSource) -> None:
-        """Nothing; the map is the next row."""
+        """Take the map, which is the next row."""
         heads, keys = range(maps.heads), maps.keys
         row = [maps.block(one, heads, 0, 1).whole(keys) for one in range(maps.examples)]
         self.parts.append(torch.stack(row))  # (examples, heads, 1, keys)

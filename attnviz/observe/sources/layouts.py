@@ -59,6 +59,12 @@ def windowed(
     return (count, size, size), functools.partial(make, weights, size)
 
 
+def half_window(module: nn.Module) -> int | None:
+    """How far a module looks on one side, where it tells."""
+    half: int | None = getattr(module, "one_sided_attn_window_size", None)
+    return half
+
+
 @dataclass(frozen=True)
 class BandWithGlobals:
     """A band behind the columns of global keys, until the rows of the global queries are known.
@@ -73,8 +79,7 @@ class BandWithGlobals:
     @staticmethod
     def of(weights: Tensor, module: nn.Module, named: Mapping[str, Any]) -> BandWithGlobals | None:
         """The band that this module, called with these arguments, makes; None when it is none."""
-        half = getattr(module, "one_sided_attn_window_size", None)
-        are_global = named.get("is_index_global_attn")
+        half, are_global = half_window(module), named.get("is_index_global_attn")
         if half is None or not isinstance(are_global, torch.Tensor) or not bool(are_global.any()):
             return None
         count = int(are_global.sum(dim=1).max())

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 
+from attnviz.models.anatomy.calls import argument
+from attnviz.models.anatomy.names import KNOWN
 from attnviz.observe.blocks import RowBlock
 from attnviz.observe.masks.mask import bars, lowest, some
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from attnviz.models.anatomy.names import Anatomy
     from attnviz.observe.masks.mask import Mask
 
 # Computed for the asked heads alone, for all by the model's own function, cut from its own tensor.
@@ -74,18 +77,20 @@ class FunctionSource:
     mask: Mask
     eager: Callable[..., Any]
     keywords: Mapping[str, Any]
+    anatomy: Anatomy = KNOWN
     plain: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.examples, self.heads, self.queries, _ = self.query.shape
         self.keys = int(self.key.shape[2])
         self.device = self.query.device
-        given = self.keywords.get("scaling")
+        given = argument(self.anatomy.scale, self.keywords)
         self.scale = self.query.shape[-1] ** -0.5 if given is None else given
         self.plain = self._agrees()
         self.causal = self.mask.causal or self._looks_causal()
         learned = (name for name, _ in self.module.named_parameters(recurse=False))
-        self.leaks = any("sink" in name for name in (*learned, *self.keywords))
+        names = (*learned, *self.keywords)
+        self.leaks = any(sink in name for sink in self.anatomy.sinks for name in names)
 
     @property
     def origin(self) -> Origin:
@@ -182,8 +187,9 @@ class FunctionSource:
     def _agrees(self) -> bool:
         """Whether plain scaled dot-product gives the model's own weights on a few rows."""
         self.plain = False
+        bent = (*self.anatomy.softcap, *self.anatomy.sinks)
         special = any(
-            v is not None and (k in ("softcap", "sinks") or getattr(v, "ndim", 0) == 4)
+            v is not None and (k in bent or getattr(v, "ndim", 0) == 4)
             for k, v in self.keywords.items()
         )
         special = special or isinstance(self.scale, torch.Tensor)

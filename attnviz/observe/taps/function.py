@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch.overrides import TorchFunctionMode
 
+from attnviz.models.anatomy.paths import side_of
 from attnviz.observe.masks.mask import Mask
-from attnviz.observe.places import side_of
-from attnviz.observe.sources.layouts import BandWithGlobals, windowed
+from attnviz.observe.sources.layouts import BandWithGlobals, half_window, windowed
 from attnviz.observe.sources.map_source import FunctionSource, TensorSource
 from attnviz.observe.taps.interface import active, paused, shape_of
 
@@ -76,7 +76,7 @@ class FunctionTap(TorchFunctionMode):
         if running is None or self._with_globals(weights, running):
             return
         counts = set(self.walk.head_counts())
-        half = getattr(running.module, "one_sided_attn_window_size", None)
+        half = half_window(running.module)
         lengths = (self._length(running),)
         window = windowed(weights, self.examples, counts, lengths, half)
         if window is not None:
@@ -87,12 +87,12 @@ class FunctionTap(TorchFunctionMode):
         maps = self._unfolded(weights) if weights.ndim == 3 else weights
         if maps is not None and maps.ndim == 4 and self._batched(maps, counts):
             self._report(maps)
-        elif weights.ndim > 3:
+        elif weights.ndim > 2:
             self.watcher.unplaced(tuple(weights.shape))
 
     def _length(self, running: Running) -> int:
         """How many tokens the side of the model has that this module belongs to."""
-        if self.target is not None and side_of(running.path) == "decoder":
+        if self.target is not None and side_of(running.path, self.watcher.anatomy) == "decoder":
             return self.target
         return self.source
 
@@ -150,9 +150,11 @@ class FunctionTap(TorchFunctionMode):
             attn_mask = attn_mask[(None,) * (4 - attn_mask.ndim)]
         mask = Mask(attn_mask, int(query.shape[2]), int(key.shape[2]), causal=is_causal)
         module = running.module
-        keywords = {"scaling": scale}
+        keywords, anatomy = {"scaling": scale}, self.watcher.anatomy
         self.watcher.seen(
-            lambda: FunctionSource(module, query, key, value, mask, scaled_dot_product, keywords),
+            lambda: FunctionSource(
+                module, query, key, value, mask, scaled_dot_product, keywords, anatomy
+            ),
             shape_of(query, key),
             module,
         )

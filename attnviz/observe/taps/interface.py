@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from attnviz.models.anatomy.calls import argument, setting
+from attnviz.models.anatomy.names import KNOWN
 from attnviz.observe.masks.lazy import lazily
 from attnviz.observe.masks.mask import Mask
 from attnviz.observe.sources.map_source import FunctionSource
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from attnviz.models.anatomy.names import Anatomy
     from attnviz.observe.sources.map_source import MapSource
 
 Shape = tuple[int, int, int, int]
@@ -41,16 +44,18 @@ class Watcher(Protocol):
 
     `source` is a function that makes the MapSource: a call that nobody asks for costs nothing.
     `shape` is (rows of the batch, heads, queries, keys), `module` the caller where it is known.
-    While `paused`, calls belong to an attention function that is already reported, or to us.
+    While `paused`, calls belong to an attention function that is already reported, or to us. By the
+    names of `anatomy` the calls tell what they compute.
     """
 
     paused: bool
+    anatomy: Anatomy
 
     def seen(self, source: Callable[[], MapSource], shape: Shape, module: nn.Module | None) -> None:
         """One attention call."""
 
     def unplaced(self, shape: tuple[int, ...]) -> None:
-        """A softmax that may be attention, but not over whole queries and keys."""
+        """A softmax that may be attention, but cannot be placed."""
 
 
 def active() -> Watcher | None:
@@ -125,8 +130,11 @@ def _observed(
         return real(module, query, key, value, attention_mask, **keywords)
     with paused(watcher):
         result = real(module, query, key, value, attention_mask, **keywords)
-        mask = mask_of(module, query, key, attention_mask, keywords, implementation)
-        source = functools.partial(FunctionSource, module, query, key, value, mask, eager, keywords)
+        anatomy = watcher.anatomy
+        mask = mask_of(module, query, key, attention_mask, keywords, implementation, anatomy)
+        source = functools.partial(
+            FunctionSource, module, query, key, value, mask, eager, keywords, anatomy
+        )
         watcher.seen(source, shape_of(query, key), module)
     return result
 
@@ -154,6 +162,7 @@ def mask_of(
     given: Any,
     keywords: dict[str, Any],
     implementation: str,
+    anatomy: Anatomy = KNOWN,
 ) -> Mask:
     """The mask that this implementation applies.
 
@@ -164,8 +173,8 @@ def mask_of(
     queries, keys = int(query.shape[2]), int(key.shape[2])
     flash = "flash" in implementation
     masked = given is not None or implementation in UNMASKED
-    asked = keywords.get("is_causal")
-    causal = bool(asked if asked is not None else getattr(module, "is_causal", True))
+    asked = setting(anatomy.causal, keywords, module)
+    causal = True if asked is None else bool(asked)
     fused = (flash or not masked) and queries > 1
     return Mask(
         given=given,
@@ -173,5 +182,5 @@ def mask_of(
         keys=keys,
         causal=fused and causal,
         shift=keys - queries if flash else 0,
-        window=keywords.get("sliding_window") if flash else None,
+        window=argument(anatomy.window, keywords) if flash else None,
     )

@@ -173,7 +173,7 @@ class HeadTrace:
         """Why this head and these tokens, and what could not be shown."""
         yield from self.traced.reasons
         if self.steps.written is None:
-            yield "W_O is not applied: no projection was seen to get just what the heads mixed"
+            yield f"W_O is not applied: {self.steps.unwritten}"
 
     @property
     def agreement(self) -> str:

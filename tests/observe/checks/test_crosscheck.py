@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from attnviz.attention.capture import Check
+from attnviz.models.load import wrap
 from attnviz.observe.checks import crosscheck as module
 from attnviz.observe.checks.crosscheck import (
     compared,
@@ -33,7 +34,7 @@ def checks(name: str, padding: Padding = "left") -> list[Check]:
     targets = axes(given["decoder_input_ids"]) if "decoder_input_ids" in given else None
     with quiet():
         sources = axes(given["input_ids"], given["attention_mask"])
-        return crosscheck(model, given, sources, targets, "padded")
+        return crosscheck(wrap(model), given, sources, targets, "padded")
 
 
 @pytest.mark.parametrize("name", ["llama", "bert", "t5", "bloom", "gpt_oss", "modernbert", "bart"])
@@ -106,7 +107,7 @@ def test_every_layer_matters(name: str) -> None:
     given = inputs(model)
     targets = axes(given["decoder_input_ids"]) if "decoder_input_ids" in given else None
     with quiet():
-        (check,) = matters(model, given, axes(given["input_ids"]), targets)
+        (check,) = matters(wrap(model), given, axes(given["input_ids"]), targets)
     assert check.ok
     layers = 6 if name == "t5" else 2
     assert check.detail == f"in each of {layers} layers"
@@ -121,7 +122,7 @@ def test_a_layer_whose_values_are_zero_does_not_matter(name: str) -> None:
     )
     torch.nn.init.zeros_(model.get_submodule(path).weight)
     with quiet():
-        (check,) = matters(model, given, axes(given["input_ids"]), None)
+        (check,) = matters(wrap(model), given, axes(given["input_ids"]), None)
     assert not check.ok
     assert check.detail == "unused: self L1"
 
@@ -164,6 +165,6 @@ def test_the_callers_random_numbers_go_on() -> None:
     expected = torch.rand(3)
     torch.manual_seed(7)
     with quiet():
-        crosscheck(model, given, sources, None, "unpadded")
-        matters(model, given, sources, None)
+        crosscheck(wrap(model), given, sources, None, "unpadded")
+        matters(wrap(model), given, sources, None)
     assert torch.equal(torch.rand(3), expected)

@@ -12,7 +12,7 @@ from attnviz.inputs.encode import encode, encode_batch
 from attnviz.inputs.tensors import from_tensors
 from attnviz.inputs.text import Text
 from attnviz.models.load import load, wrap
-from attnviz.models.predict import NO_HEAD, UNREAD, predict
+from attnviz.runs.predict import NO_HEAD, UNREAD, predict
 from tests.models import tiny
 
 if TYPE_CHECKING:

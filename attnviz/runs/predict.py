@@ -43,7 +43,8 @@ def answer(
     source = inputs.sources[example]
     config = loaded.model.config
     if task == "answer span":
-        return best_spans(outputs, example, source, inputs.texts[example : example + 1])
+        pair = inputs.texts[example].pair if inputs.texts else None
+        return best_spans(outputs, example, source, pair)
     logits = logits_of(outputs)[example]
     if task in ("class", "labels", "score"):
         return class_scores(task, logits, config)
