@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attnviz.cli.talk import Talk
 from attnviz.errors import InputError, UsageError
@@ -106,6 +106,7 @@ class LoadRequest:
     device_map: str | None = None
     quantize: str | None = None
     adapter: str | None = None
+    anatomy: Mapping[str, Any] | None = None
 
     def load(self, talk: Talk, weights: bool = True) -> LoadedModel:
         """The loaded model, with progress and the hint about the default; or its outline alone."""
@@ -128,6 +129,7 @@ class LoadRequest:
                 device_map=self.device_map,
                 quantize=self.quantize,
                 adapter=self.adapter,
+                anatomy=self.anatomy,
                 weights=weights,
             )
 

@@ -110,7 +110,7 @@ def test_the_commands_take_a_batch_size(
     asked = [command, "--texts", texts, "-m", folder("bert"), "--json"]
     alone, together = answer(*asked), answer(*asked, "--batch-size", "3")
     if command == "heads":
-        one, other = (json.loads(out) for out in (alone, together))
+        one, other = (json.loads(out)["heads"] for out in (alone, together))
         for mine, its in zip(one, other, strict=True):
             assert mine["scores"]["entropy"] == pytest.approx(its["scores"]["entropy"], abs=1e-5)
     assert len(alone.splitlines()) == len(together.splitlines())

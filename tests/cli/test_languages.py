@@ -50,7 +50,7 @@ def test_scores_are_those_of_the_languages(
     nllb: str, translator: Callable[[str], LoadedModel], answer: Callable[..., str]
 ) -> None:
     asked = ["heads", TEXT, "-m", nllb, "--target", TARGET, "--stack", "cross"]
-    rows = json.loads(answer(*asked, *LANGUAGES, "--json"))
+    rows = json.loads(answer(*asked, *LANGUAGES, "--json"))["heads"]
     capture = attnviz.capture(
         translator("nllb"), TEXT, target=TARGET, source_lang="fin_Latn", target_lang="deu_Latn"
     )

@@ -39,7 +39,7 @@ def test_commands(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert run(["inspect", *given]) == 0
     assert "1 layer × 1 head ·" in capsys.readouterr().out
     assert run(["heads", *given, "--json"]) == 0
-    (only,) = json.loads(capsys.readouterr().out)
+    (only,) = json.loads(capsys.readouterr().out)["heads"]
     assert (only["stack"], only["layer"], only["head"]) == ("cross", 0, 0)
     assert only["names"][0]["name"] == "alignment"
     assert run(["compare", *given, "--with-model", "sample:rnn-dot", "--json"]) == 0

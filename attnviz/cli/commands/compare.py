@@ -73,8 +73,10 @@ class Other:
             raise UsageError(f"{names} exclude each other", "compare one thing at a time")
         return given
 
-    def changed(self, load: LoadRequest) -> LoadRequest:
-        """How the other model is loaded."""
+    def changed(self, load: LoadRequest) -> LoadRequest | None:
+        """How the other model is loaded, None where there is no other."""
+        if not self.given or self.with_ is not None:
+            return None
         return replace(
             load,
             name=self.with_model or load.name,
@@ -189,34 +191,34 @@ class Sides:
     source: Source
     other: Source | None
     load: LoadRequest
-    changed: LoadRequest
+    changed: LoadRequest | None
     run: RunRequest
     talk: Talk
 
     def require(self) -> None:
         """Raise what the second model would refuse, before the first one runs."""
-        if self.changed != self.load:
+        if self.changed is not None and self.changed != self.load:
             require_runs(self.source, self.changed, self.run, self.talk, whole)
 
     def plan(self, planning: Planning) -> None:
         """Print the plans of the runs."""
         planning([self.source] if self.other is None else [self.source, self.other], self.load)
-        if self.changed != self.load:
+        if self.changed is not None and self.changed != self.load:
             planning([self.source], self.changed)
 
     def captures(self) -> tuple[Capture, Capture | None]:
         """The runs."""
-        if self.other is None and self.changed == self.load:
-            [first] = self.captured(self.source, self.load)
-            return first, None
-        if self.other is None:
+        if self.changed is not None:
             both = (self.captured(self.source, load) for load in (self.load, self.changed))
             first, second = chain.from_iterable(both)
-        elif self.source.saved is None and self.other.saved is None:
+            return first, second
+        if self.other is None:
+            [first] = self.captured(self.source, self.load)
+            return first, None
+        if self.source.saved is None and self.other.saved is None:
             first, second = self.captured(self.source, self.load, also=self.other)
-        else:
-            first, second = self.with_saved(self.other)
-        return first, second
+            return first, second
+        return self.with_saved(self.other)
 
     def with_saved(self, other: Source) -> tuple[Capture, Capture]:
         """The runs, of which at least one is a saved one: checked before the model is loaded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from attnviz.cli.options.panels import MODEL
@@ -46,6 +47,14 @@ class Loading:
         bool,
         MODEL.flag("--offline", "Use only what is in the local cache."),
     ] = False
+    anatomy: Annotated[
+        Path | None,
+        MODEL.value(
+            "FILE",
+            "Facts of a class that attnviz does not know, as NAME = VALUE in a .toml file: "
+            'heads = "n_chunks".',
+        ),
+    ] = None
     memory: Annotated[
         str | None,
         MODEL.value(
@@ -63,6 +72,7 @@ class Loading:
     def load_request(self, name: str | None) -> LoadRequest:
         """What is asked of loading the model of this name."""
         from attnviz.cli.source import LoadRequest
+        from attnviz.models.anatomy.handed import read_anatomy
 
         return LoadRequest(
             name,
@@ -72,6 +82,7 @@ class Loading:
             self.trust_remote_code,
             self.offline,
             adapter=self.adapter,
+            anatomy=None if self.anatomy is None else read_anatomy(self.anatomy),
         )
 
     def run_request(
