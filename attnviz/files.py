@@ -81,6 +81,6 @@ def is_open_on(stream: int, there: os.stat_result) -> bool:
 
 
 def send(source: Path, path: Path) -> None:
-    """Nothing; what the file holds has gone to the device, pipe or stream."""
+    """Send what the file holds to the device, pipe or stream."""
     with source.open("rb") as file, path.open("ab") as out:
         shutil.copyfileobj(file, out)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.capture import Asked, Capture
     from attnviz.views.answer import Answer
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
     from attnviz.views.maps.heatmap import Heatmap
 
 NOTHING: Asked = {}

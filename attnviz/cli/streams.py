@@ -50,7 +50,7 @@ class Conversation(io.FileIO):
 
 
 def open_streams() -> None:
-    """Nothing; the three streams are there, and fail in the ways of the two classes above."""
+    """Open the three streams, so that they fail in the ways of the two classes above."""
     occupy()
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
@@ -59,7 +59,7 @@ def open_streams() -> None:
 
 
 def occupy() -> None:
-    """Nothing; descriptors that the caller closed are open, so that no file is given their number.
+    """Open the descriptors that the caller closed, so that no file is given their number.
 
     Input and output refuse to be used, error takes everything.
     """

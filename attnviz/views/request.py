@@ -8,17 +8,28 @@ from typing import TYPE_CHECKING
 from attnviz.attention.tokens import resolve_tokens
 from attnviz.attention.words import word_groups
 from attnviz.errors import SelectionError
-from attnviz.views.heads.patterns import Head, heads_of
-from attnviz.views.maps.head_screen import Rows
-from attnviz.views.maps.window import require_window
+from attnviz.views.heads.observed import heads_of
+from attnviz.views.window import require_window
 
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, Capture
     from attnviz.attention.selection import Selection
     from attnviz.views.appearance import Appearance
+    from attnviz.views.heads.head import Head
 
 Wanted = dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The query and key positions to show, all when None. Positions are those of tokens."""
+
+    queries: tuple[int, ...] | None = None
+    keys: tuple[int, ...] | None = None
+
+
+ALL = Rows()
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def test_lines_of_what_was_selected() -> None:
 def test_too_many_heads_or_tokens_for_lines() -> None:
     from attnviz.attention.capture import AttentionStack
     from attnviz.views.maps.arcs import arcs
-    from attnviz.views.maps.head_screen import Rows
+    from attnviz.views.request import Rows
     from tests.captures import axis, layer
 
     words = axis([f"w{i}" for i in range(420)])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from attnviz.render.data.registry import Row
     from attnviz.views.compare.contrast import Contrast
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
 
 NAMES = ("layer", "head")
 MOST = ("query", "query_label", "query_distance")

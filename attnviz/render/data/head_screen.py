@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from attnviz.render.data.registry import Row
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
     from attnviz.views.maps.alignment import AlignmentTable
 
 

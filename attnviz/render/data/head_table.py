@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from attnviz.render.data.json_values import number
 from attnviz.render.data.registry import JSON, ROWS
 from attnviz.render.data.tidy_rows import HEADS, figure
+from attnviz.views.heads.head import names_of
 from attnviz.views.heads.head_table import HeadTable
-from attnviz.views.heads.names import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

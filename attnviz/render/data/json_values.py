@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from attnviz.views.heads.patterns import heads_of
+from attnviz.views.heads.observed import heads_of
 from attnviz.views.maps.heatmap import State
 
 if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack, LayerAttention, Prediction
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
     from attnviz.views.maps.alignment import AlignmentTable
     from attnviz.views.maps.heatmap import Heatmap
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
     from attnviz.render.data.registry import Row
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
     from attnviz.views.maps.heatmap import Heatmap
 
 QUOTED_ENDS = "\r\n"

@@ -13,8 +13,8 @@ from attnviz.render.image.plate import Plate, no_size
 from attnviz.render.image.registry import IMAGE
 from attnviz.render.image.score_matrix import limits
 from attnviz.render.image.style import LINE, POINTS
-from attnviz.render.terminal.hand_trace import alike
-from attnviz.render.terminal.ramps import luminance
+from attnviz.render.text.colour import luminance
+from attnviz.render.text.figures import alike
 from attnviz.views.maps.heatmap import State
 from attnviz.views.steps.hand_trace import HandTrace
 

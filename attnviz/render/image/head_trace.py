@@ -12,7 +12,7 @@ from attnviz.render.image.pen import LONGEST
 from attnviz.render.image.plate import Plate, no_size
 from attnviz.render.image.registry import IMAGE
 from attnviz.render.image.style import HEAD_COLOURS, LINE, POINTS
-from attnviz.render.terminal.head_trace import TITLES, plain_short, share
+from attnviz.render.text.figures import TITLES, plain_short, share
 from attnviz.render.text.safe import display, fit
 from attnviz.views.steps.head_trace import HeadTrace
 

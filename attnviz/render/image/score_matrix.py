@@ -11,7 +11,7 @@ from attnviz.render.image.page import Box
 from attnviz.render.image.plate import Plate
 from attnviz.render.image.registry import IMAGE
 from attnviz.render.image.style import LINE, POINTS
-from attnviz.render.terminal.ramps import luminance
+from attnviz.render.text.colour import luminance
 from attnviz.views.heads.score_matrix import HeadMatrix
 from attnviz.views.maps.heatmap import State
 

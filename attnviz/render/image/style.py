@@ -71,7 +71,7 @@ class ImageStyle:
     labels: bool = True
 
     def check(self) -> None:
-        """Nothing. Raises UsageError for a colour map or font that does not exist."""
+        """Raise UsageError for a colour map or font that does not exist."""
         from attnviz.render.image.fonts import named
 
         _ = self.colormap

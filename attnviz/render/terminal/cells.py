@@ -9,7 +9,8 @@ import numpy as np
 from rich.style import Style
 
 from attnviz.render.terminal.canvas import Canvas, painted
-from attnviz.render.terminal.ramps import LEVELS, RGB, SIGNS, colour, glyph, grey, luminance
+from attnviz.render.terminal.ramps import LEVELS, RGB, SIGNS, colour, glyph, grey
+from attnviz.render.text.colour import luminance
 from attnviz.views.maps.heatmap import Heatmap, State
 from attnviz.views.maps.scales import positions
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from attnviz.views.compare.comparison import HeadGroup, HeadPair
     from attnviz.views.compare.contrast import Contrast
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
 
 Compared = HeadGroups | LikeHead | SideBySide | DistanceMatrix
 NAME = 12  # columns of what a head does

@@ -9,6 +9,7 @@ import numpy as np
 
 from attnviz.render.terminal.canvas import Canvas, Line
 from attnviz.render.terminal.registry import TERMINAL
+from attnviz.render.text.figures import alike, plain
 from attnviz.views.steps.hand_trace import HandTrace
 
 if TYPE_CHECKING:
@@ -149,22 +150,6 @@ def figure(value: float, canvas: Canvas, form: str = "") -> str:
     if value == -math.inf:
         return "-inf" if canvas.ascii else "-∞"
     return format(value + 0.0, form) if form else plain(value)
-
-
-def alike(values: np.ndarray) -> str:
-    """The form in which numbers stand under each other: whole, with four digits, or general."""
-    finite = np.abs(values[np.isfinite(values)])
-    if np.array_equal(finite, np.rint(finite)) and finite.max(initial=0) < 1e6:
-        return ".0f"
-    return ".4f" if finite.max(initial=0) < 1e4 else ".4g"
-
-
-def plain(value: float) -> str:
-    """`0.4223`, `32`, `1.2e-07`."""
-    number = float(value)
-    if number and not 5e-5 <= abs(number) < 1e6:
-        return f"{number:.1e}"
-    return f"{number + 0.0:.4f}".rstrip("0").rstrip(".")
 
 
 def shape(step: Step) -> str:

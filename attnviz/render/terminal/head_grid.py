@@ -17,8 +17,8 @@ from attnviz.views.heads.head_grid import HeadGrid
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from attnviz.views.heads.head import Head, Pattern
     from attnviz.views.heads.names import Category
-    from attnviz.views.heads.patterns import Head, Pattern
 
 STYLES: dict[Category, str] = {
     "position": "blue",

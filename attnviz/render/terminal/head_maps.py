@@ -16,7 +16,7 @@ from attnviz.views.maps.pool import pooled
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
     from attnviz.views.maps.heatmap import Heatmap
 
 Panel = tuple["Head", "Heatmap"]

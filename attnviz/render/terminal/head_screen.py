@@ -26,17 +26,18 @@ from attnviz.render.terminal.table_lines import (
     shapes,
     table_row,
 )
-from attnviz.views.maps.head_screen import ALL, HeadScreen
+from attnviz.views.maps.head_screen import HeadScreen
 from attnviz.views.maps.heatmap import take
 from attnviz.views.maps.pool import pooled
+from attnviz.views.request import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
     from attnviz.views.maps.alignment import AlignmentTable
-    from attnviz.views.maps.head_screen import Rows
     from attnviz.views.maps.heatmap import Heatmap
     from attnviz.views.maps.structure import Structure
+    from attnviz.views.request import Rows
 
 MOST_ROWS = 60
 MOST_ASKED = 300  # lines of the cells, and rows of the table, that were asked for

@@ -10,8 +10,9 @@ from rich.cells import cell_len
 from attnviz.render.terminal.canvas import Canvas, Line
 from attnviz.render.terminal.head_grid import STYLES
 from attnviz.render.terminal.registry import TERMINAL
+from attnviz.views.heads.head import names_of
 from attnviz.views.heads.head_table import HeadTable
-from attnviz.views.heads.names import BY_NAME, names_of
+from attnviz.views.heads.names import BY_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,15 +8,15 @@ import numpy as np
 from rich.cells import cell_len
 
 from attnviz.render.terminal.canvas import Canvas, Line
-from attnviz.render.terminal.hand_trace import bar, plain, product_lines
+from attnviz.render.terminal.hand_trace import bar, product_lines
 from attnviz.render.terminal.registry import TERMINAL
+from attnviz.render.text.figures import TITLES, plain_short, share
 from attnviz.views.steps.head_trace import HeadTrace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-TITLES = {"scaled": "scaled", "capped": "capped", "biased": "+ bias", "exp": "exp"}
 COLUMN, WEIGHT, ADDS = 9, 7, 8  # cells of a number, of a weight, of what a key adds
 LABEL, BAR = 14, (4, 40)  # the widest label; the bar that exp makes room for, the widest
 
@@ -108,15 +108,3 @@ def rest_lines(view: HeadTrace, left: int, canvas: Canvas) -> Iterator[Line]:
         line = Line(canvas.cut(words, left).ljust(left), "dim")
         line.add(share(total).rjust(WEIGHT + 1), "dim")
         yield line.add(f"   --top {len(view.open)}", "dim")
-
-
-def share(weight: float) -> str:
-    """A weight with four digits; one that rounds to nothing with its size."""
-    return plain(weight) if 0 < weight < 5e-5 else f"{weight:.4f}"
-
-
-def plain_short(value: float) -> str:
-    """A number in at most eight cells."""
-    if value and abs(value) < 5e-3:
-        return f"{value:.1e}"
-    return f"{value:.2f}" if abs(value) < 1e5 else f"{value:.1e}"

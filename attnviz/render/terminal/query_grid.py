@@ -11,8 +11,9 @@ from rich.style import Style
 from attnviz.attention.words import joined_label
 from attnviz.render.terminal.canvas import Canvas, Line, painted
 from attnviz.render.terminal.cells import DARK, LIGHT, percent
-from attnviz.render.terminal.ramps import colour, glyph, luminance
+from attnviz.render.terminal.ramps import colour, glyph
 from attnviz.render.terminal.registry import TERMINAL
+from attnviz.render.text.colour import luminance
 from attnviz.views.heads.query_grid import QueryGrid
 from attnviz.views.maps.scales import number
 

@@ -61,12 +61,6 @@ def mixed(first: RGB, second: RGB, share: float) -> RGB:
     return r, g, b
 
 
-def luminance(rgb: RGB) -> float:
-    """How light a colour looks, 0 to 1 (sRGB weights of ITU-R BT.709 on gamma values)."""
-    red, green, blue = rgb
-    return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
-
-
 def glyph(place: float, ramp: str) -> str:
     """The character of a glyph ramp for a place between 0 and 1; the first is for nearly 0."""
     return ramp[min(int(min(max(place, 0.0), 1.0) * len(ramp)), len(ramp) - 1)]

@@ -10,8 +10,9 @@ from rich.style import Style
 from attnviz.render.terminal.canvas import Canvas, Line, painted
 from attnviz.render.terminal.cells import DARK, LIGHT
 from attnviz.render.terminal.head_table import GAP, short
-from attnviz.render.terminal.ramps import colour, luminance
+from attnviz.render.terminal.ramps import colour
 from attnviz.render.terminal.registry import TERMINAL
+from attnviz.render.text.colour import luminance
 from attnviz.views.heads.score_matrix import HeadMatrix
 
 if TYPE_CHECKING:

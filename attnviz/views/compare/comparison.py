@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from attnviz.attention.capture import LayerAttention
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
     from attnviz.views.maps.head_maps import HeadMaps
     from attnviz.views.request import Request
 
@@ -189,7 +189,7 @@ def material(asked: Request) -> Material:
 
 
 def require_whole(asked: Request) -> None:
-    """Nothing. Raises CaptureError where the maps of a wanted layer were not kept whole."""
+    """Raise CaptureError where the maps of a wanted layer were not kept whole."""
     for layer in asked.wanted:
         if not asked.stack.has_weights(layer):
             raise CaptureError(

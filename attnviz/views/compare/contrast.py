@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
     from attnviz.views.compare.comparison import Material
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
     from attnviz.views.maps.heatmap import Heatmap
 
 Kind = Literal["texts", "models"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
 
 Why = Literal["content", "entropy", "sink", "asked", "only"]
 ENOUGH, SINK = 0.10, 0.5

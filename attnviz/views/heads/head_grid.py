@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.views.heads.patterns import Head, heads_of
+from attnviz.views.heads.observed import heads_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from attnviz.attention.capture import AttentionStack
+    from attnviz.views.heads.head import Head
 
 SHARED = 0.2  # a first token that takes less of all attention is not worth a word
 

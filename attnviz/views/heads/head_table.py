@@ -14,7 +14,7 @@ from attnviz.attention.tokens import require_one
 from attnviz.attention.words import joined_label
 from attnviz.errors import SelectionError
 from attnviz.views.appearance import Appearance
-from attnviz.views.heads.names import answers_to, kinds_of
+from attnviz.views.heads.head import answers_to, kinds_of
 from attnviz.views.heads.query_grid import row_weights
 from attnviz.views.heads.score_matrix import EDGE, SCORE, HeadMatrix, check_score
 from attnviz.views.request import request
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
     from attnviz.views.request import Request
 
 
@@ -154,7 +154,7 @@ def averaged(stack: str, heads: Sequence[Head]) -> RankedHead:
 
 
 def require_ends(asked: Request) -> None:
-    """Nothing. Raises SelectionError where a word could be several queries or keys."""
+    """Raise SelectionError where a word could be several queries or keys."""
     layer = asked.stack.by_layer[next(iter(asked.wanted))]
     require_one(asked.selection.query or "", layer.queries, "--query")
     require_one(asked.selection.key or "", layer.keys, "--key")

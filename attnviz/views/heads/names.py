@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from attnviz.views.heads.patterns import Head
+    from collections.abc import Mapping
 
 Category = Literal["position", "sink", "word", "punct", "broad", "mixed", "none"]
 
@@ -47,11 +45,11 @@ class Rule:
     also: str = ""
     share: bool = True
 
-    def holds(self, head: Head) -> bool:
-        """Whether the head earns the name, by scores that its text is long enough for."""
+    def holds(self, scores: Mapping[str, float], weak: frozenset[str]) -> bool:
+        """Whether these scores earn the name; `weak` are those that the text is too short for."""
         wanted = (self.score, self.also) if self.also else (self.score,)
-        return not head.weak.intersection(wanted) and all(
-            head.score(score) >= self.least for score in wanted
+        return not weak.intersection(wanted) and all(
+            scores.get(score, math.nan) >= self.least for score in wanted
         )
 
 
@@ -85,31 +83,13 @@ SAID = {
 }
 
 
-def names_of(head: Head) -> tuple[Name, ...]:
-    """Every name of the head, the most telling first; `mixed` when it earns none, `broken` when its
-    weights are not finite. Empty for a head without scores.
+def earned(scores: Mapping[str, float], weak: frozenset[str]) -> tuple[Name, ...]:
+    """Every name that the scores earn, the most telling first; `mixed` when they earn none,
+    `broken` when the weights are not finite. Empty without scores.
     """
-    if not head.scores:
+    if not scores:
         return ()
-    if math.isnan(head.scores.get("entropy", 0.0)):
+    if math.isnan(scores.get("entropy", 0.0)):
         return (Name(BROKEN.name, BROKEN.score, math.nan),)
-    found = [rule for rule in RULES if rule.holds(head)] or [MIXED]
-    return tuple(Name(rule.name, rule.score, head.score(rule.score)) for rule in found)
-
-
-def answers_to(head: Head, kind: str) -> bool:
-    """Whether one of the head's names, or the pattern that it shows, is called so."""
-    wanted = kind.strip(" []<>").lower()
-    pattern = head.pattern.name.strip(" []<>").lower()
-    if wanted in (pattern, head.pattern.category):
-        return True
-    return SAID.get(wanted) in {one.name for one in names_of(head)}
-
-
-def kinds_of(heads: Iterable[Head]) -> Iterator[str]:
-    """What these heads can be called, every word once: names, then the keys that are sinks."""
-    heads = list(heads)
-    there = {one.name for head in heads for one in names_of(head)}
-    yield from (name for name in BY_NAME if name in there)
-    keys = {head.pattern.name.strip() for head in heads}
-    yield from sorted(keys - {*SAID, "none"})
+    rules = [rule for rule in RULES if rule.holds(scores, weak)] or [MIXED]
+    return tuple(Name(rule.name, rule.score, scores.get(rule.score, math.nan)) for rule in rules)

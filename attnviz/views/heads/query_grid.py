@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from attnviz.views.maps.window import covers, window_of
+from attnviz.views.window import covers, window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -52,7 +52,7 @@ def head_matrix(
 
 
 def check_score(score: str, names: Iterable[str]) -> None:
-    """Nothing. Raises SelectionError when no score has this name."""
+    """Raise SelectionError when no score has this name."""
     known = list(names)
     if score in known:
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import SelectionError
-from attnviz.views.heads.patterns import Head, heads_of
+from attnviz.views.heads.observed import heads_of
 from attnviz.views.maps.head_maps import notes_of, prepared
 from attnviz.views.maps.heatmap import State, heatmap
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from attnviz.attention.axis import Axis
     from attnviz.attention.capture import AttentionStack
     from attnviz.views.appearance import Appearance
-    from attnviz.views.maps.head_screen import Rows
+    from attnviz.views.heads.head import Head
+    from attnviz.views.request import Rows
 
 LEAST = 0.05  # weights below are not worth a line
 MOST_TOKENS, MOST_HEADS = 400, 20

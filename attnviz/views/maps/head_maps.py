@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from attnviz.attention.words import merge_layer
-from attnviz.views.heads.patterns import Head, heads_of
+from attnviz.views.heads.observed import heads_of
 from attnviz.views.maps.heatmap import Heatmap, heatmap, missing_share
 from attnviz.views.maps.pool import pooled
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from attnviz.attention.capture import AttentionStack, LayerAttention
     from attnviz.views.appearance import Appearance
-    from attnviz.views.maps.head_screen import Rows
+    from attnviz.views.heads.head import Head
+    from attnviz.views.request import Rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,24 +10,14 @@ from attnviz.views.maps.alignment import AlignmentTable, alignment
 from attnviz.views.maps.head_maps import prepared, with_learned
 from attnviz.views.maps.heatmap import Heatmap, heatmap
 from attnviz.views.maps.structure import Structure, structure
+from attnviz.views.request import ALL, Rows
 
 if TYPE_CHECKING:
     from attnviz.attention.capture import AttentionStack
     from attnviz.views.appearance import Appearance
-    from attnviz.views.heads.patterns import Head
+    from attnviz.views.heads.head import Head
 
 Parts = Literal["both", "map", "table"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The query and key positions to show, all when None. Positions are those of tokens."""
-
-    queries: tuple[int, ...] | None = None
-    keys: tuple[int, ...] | None = None
-
-
-ALL = Rows()
 
 
 @dataclass(frozen=True, eq=False)

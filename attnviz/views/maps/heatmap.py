@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from attnviz.errors import CaptureError
-from attnviz.views.heads.patterns import popular_keys
+from attnviz.views.heads.observed import popular_keys
 from attnviz.views.maps.cells import Heatmap as Heatmap
 from attnviz.views.maps.cells import Spans as Spans
 from attnviz.views.maps.cells import State as State
@@ -19,7 +19,7 @@ from attnviz.views.maps.cells import largest as largest
 from attnviz.views.maps.cells import shown as shown
 from attnviz.views.maps.cells import sink_labels as sink_labels
 from attnviz.views.maps.cells import take as take
-from attnviz.views.maps.window import covers, window_of
+from attnviz.views.window import covers, window_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

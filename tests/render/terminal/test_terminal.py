@@ -18,7 +18,8 @@ from attnviz.render.terminal.console import is_ascii, make_console
 from attnviz.render.terminal.head_screen import fitted_map
 from attnviz.render.terminal.map_lines import index_line, label_width, row_label
 from attnviz.render.terminal.picture import print_answer
-from attnviz.render.terminal.ramps import BLOCKS, LEVELS, RAMPS, colour, glyph, grey, luminance
+from attnviz.render.terminal.ramps import BLOCKS, LEVELS, RAMPS, colour, glyph, grey
+from attnviz.render.text.colour import luminance
 from attnviz.views.appearance import Appearance
 from attnviz.views.build import build
 from attnviz.views.compare.comparison import head_groups

@@ -10,8 +10,8 @@ import pytest
 
 from attnviz.attention.selection import Selection
 from attnviz.errors import SelectionError
+from attnviz.views.heads.head import names_of
 from attnviz.views.heads.head_table import head_table, table_matrix
-from attnviz.views.heads.names import names_of
 from attnviz.views.heads.score_matrix import EDGE
 from tests.captures import WORDS, axis, capture, layer, translation
 

@@ -11,9 +11,10 @@ from attnviz.attention.axis import Axis
 from attnviz.attention.selection import Selection
 from attnviz.inputs.read import read_file, read_texts
 from attnviz.metrics.about import SCORES
+from attnviz.views.heads.head import Head, answers_to, kinds_of, names_of
 from attnviz.views.heads.head_table import head_table
-from attnviz.views.heads.names import BY_NAME, MIXED, RULES, answers_to, kinds_of, names_of
-from attnviz.views.heads.patterns import Head, heads_of
+from attnviz.views.heads.names import BY_NAME, MIXED, RULES
+from attnviz.views.heads.observed import heads_of
 from tests.captures import axis, layer
 
 

@@ -37,7 +37,7 @@ def covers(
 def require_window(
     layer: LayerAttention, queries: Sequence[int] | None, keys: Sequence[int] | None
 ) -> None:
-    """Nothing. Raises CaptureError unless whole maps or this window were kept."""
+    """Raise CaptureError unless whole maps or this window were kept."""
     if "weights" in layer.kept or covers(layer, queries, keys):
         return
     names = " × ".join(

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from attnviz.views.heads.choice import choose
-from attnviz.views.heads.patterns import Head, heads_of, key_texts, popular_keys
+from attnviz.views.heads.head import Head
+from attnviz.views.heads.observed import heads_of, key_texts, popular_keys
 from tests.captures import axis, layer
 
 KEYS = axis()
