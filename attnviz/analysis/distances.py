@@ -84,14 +84,16 @@ def pair_distances(
     return means(queries[:, rows]), queries
 
 
-def distances_to(maps: Sequence[np.ndarray], one: np.ndarray, counted: np.ndarray) -> np.ndarray:
+def distances_to(maps: Sequence[np.ndarray], array: np.ndarray, counted: np.ndarray) -> np.ndarray:
     """The distances of all heads of `maps` (see `head_distances`) to the head with the map `one`.
 
     `one`: (queries, keys). Returns float64 (heads,). Raises ValueError when the shapes do not fit.
     """
-    check_shapes([*maps, one[None]], counted)
+    check_shapes([*maps, array[None]], counted)
     rows = np.flatnonzero(counted)
-    found = [row_distances(layer[head], one, rows) for layer in maps for head in range(len(layer))]
+    found = [
+        row_distances(layer[head], array, rows) for layer in maps for head in range(len(layer))
+    ]
     return means(np.array(found).reshape(len(found), len(rows)))
 
 

@@ -97,7 +97,7 @@ def linkage(distances: np.ndarray) -> list[tuple[int, int, float]]:
         heights[keep] = height
         alive[drop] = False
         merges.append((drop, keep, float(height)))
-    return sorted(merges, key=lambda one: one[2])
+    return sorted(merges, key=lambda merge: merge[2])
 
 
 def follow(chain: list[int], apart: np.ndarray) -> tuple[int, int]:

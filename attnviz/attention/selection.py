@@ -144,7 +144,7 @@ class Selection:
     @property
     def counts_back(self) -> bool:
         """Whether layers are counted from the end."""
-        return any(one.first < 0 or one.last < 0 for one in self.layers)
+        return any(layer.first < 0 or layer.last < 0 for layer in self.layers)
 
     def layer_numbers(self, available: Sequence[int], model_name: str) -> list[int]:
         """The layers asked for, out of those available. Raises SelectionError for others.
@@ -177,7 +177,7 @@ class Selection:
             return ()
         if not self.heads:
             return every
-        return tuple(h for h in every if any(_holds(one, h, n_heads) for one in self.heads))
+        return tuple(h for h in every if any(_holds(head, h, n_heads) for head in self.heads))
 
     def window(self, queries: Axis, keys: Axis) -> tuple[range, range] | None:
         """The queries and keys from the first to the last that `--query` and `--key` name.
@@ -284,7 +284,7 @@ def check_agreement(
 ) -> None:
     """Raise UsageError when `--layer` leaves out a layer that `--head L3H7` names."""
     for number, head in pairs:
-        if layers and not any(one.first <= number <= one.last for one in layers):
+        if layers and not any(layer.first <= number <= layer.last for layer in layers):
             raise UsageError(
                 f"--head {head_text} and --layer {layer_text} contradict each other: "
                 f"L{number}H{head} is not in layer {layer_text}",

@@ -19,9 +19,9 @@ def listing() -> str:
     """Every score with its meaning, range, and what a head gets that attends evenly."""
     left = INDENT + max(map(len, SCORES)) + 2
     lines = ["Scores (their range; what a head gets that spreads its attention evenly):", ""]
-    for one in SCORES.values():
-        said = f"{one.meaning} ({whole(span(one))}; {whole(one.chance)})"
-        name = f"{' ' * INDENT}{one.name}".ljust(left)
+    for score in SCORES.values():
+        said = f"{score.meaning} ({whole(span(score))}; {whole(score.chance)})"
+        name = f"{' ' * INDENT}{score.name}".ljust(left)
         lines += textwrap.wrap(
             said, WIDTH, initial_indent=name, subsequent_indent=" " * left, break_on_hyphens=False
         )

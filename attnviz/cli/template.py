@@ -35,7 +35,7 @@ class Template:
             raise UsageError(f"-o {self.text}: {error}", "write {{ and }} for braces") from None
         found = {name for _, name, _, _ in parts if name is not None}
         if found - set(FIELDS) or any(spec or conversion for _, _, spec, conversion in parts):
-            places = ", ".join(f"{{{one}}}" for one in FIELDS)
+            places = ", ".join(f"{{{field}}}" for field in FIELDS)
             raise UsageError(
                 f"-o {self.text}: there are the places {places}", "write {{ and }} for braces"
             )

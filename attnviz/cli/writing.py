@@ -63,7 +63,7 @@ def writable(path: Path) -> None:
     with refusals(path):
         if path.is_dir():
             raise OutputError(f"cannot write {path}: it is a folder", "name a file in it")
-        folder = next(one for one in path.parents if one.exists())
+        folder = next(parent for parent in path.parents if parent.exists())
         if not folder.is_dir():
             raise OutputError(f"cannot write {path}: {folder} is no folder", "choose another place")
         place, there = found(path)

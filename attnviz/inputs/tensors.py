@@ -86,7 +86,10 @@ def called(
         return dict(tensors)
     given = tensors if isinstance(tensors, (tuple, list)) else (tensors,)
     signature = inspect.signature(module.forward)
-    named = all(one.kind is not one.VAR_POSITIONAL for one in signature.parameters.values())
+    named = all(
+        parameter.kind is not parameter.VAR_POSITIONAL
+        for parameter in signature.parameters.values()
+    )
     try:
         bound = signature.bind_partial(*given).arguments if named else {}
     except TypeError:
@@ -103,7 +106,11 @@ def moved(tensors: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
     """The tensors on this device; one that stands there twice stays one."""
     import torch
 
-    there = {id(one): one.to(device) for one in tensors.values() if isinstance(one, torch.Tensor)}
+    there = {
+        id(tensor): tensor.to(device)
+        for tensor in tensors.values()
+        if isinstance(tensor, torch.Tensor)
+    }
     return {name: there.get(id(one), one) for name, one in tensors.items()}
 
 

@@ -99,7 +99,7 @@ def per_token(values: object, length: int) -> bool:
     return (
         isinstance(values, list)
         and len(values) == length
-        and all(isinstance(one, int) for one in values)
+        and all(isinstance(value, int) for value in values)
     )
 
 
@@ -114,7 +114,7 @@ def surroundings(
         begin, end = find_part(ids, bare, start)
         segments[begin:end] = [number] * (end - begin)
         start = end
-    return tuple(one is None for one in segments), tuple(segments)
+    return tuple(segment is None for segment in segments), tuple(segments)
 
 
 def located(

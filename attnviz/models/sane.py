@@ -63,9 +63,9 @@ def require_size(outline: PreTrainedModel | None, source: Source, revision: str 
         folder = Path(source.path_or_id)
     if folder is None or outline is None:
         return
-    held = sum(file.stat().st_size for one in WEIGHTS for file in folder.glob(one))
+    held = sum(file.stat().st_size for weight in WEIGHTS for file in folder.glob(weight))
     tensors = (*outline.parameters(), *outline.buffers())
-    asked = sum(one.numel() for one in tensors)
+    asked = sum(tensor.numel() for tensor in tensors)
     if held and asked > PER_BYTE * held + MISSING:
         raise ModelError(
             f"the weights of {source.name} do not fit its config.json: it tells of {asked:,} "

@@ -128,7 +128,7 @@ def from_hub(
     name = source.path_or_id
 
     def any_of(*kinds: type[BaseException]) -> bool:
-        return any(isinstance(one, kinds) for one in errors)
+        return any(isinstance(error, kinds) for error in errors)
 
     if any_of(hub.GatedRepoError):
         return ModelError(
@@ -161,9 +161,9 @@ def from_memory(errors: list[BaseException], source: Source) -> ModelError | Non
     import torch
 
     short = any(
-        isinstance(one, (MemoryError, torch.OutOfMemoryError))
-        or "can't allocate memory" in str(one)
-        for one in errors
+        isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        or "can't allocate memory" in str(error)
+        for error in errors
     )
     if not short:
         return None
@@ -179,7 +179,7 @@ def from_files(errors: list[BaseException], source: Source) -> ModelError | None
 
     name = source.name
     again = "copy or download the model again"
-    text = " ".join(str(one) for one in errors)
+    text = " ".join(str(error) for error in errors)
     broken = (SafetensorError, pickle.UnpicklingError, EOFError)
     if any(isinstance(one, broken) for one in errors) or "PytorchStreamReader" in text:
         return ModelError(f"the weights of {name} are damaged: {first_line(errors[-1])}", again)
@@ -214,7 +214,7 @@ def from_code(
 ) -> ModelError | None:
     """Errors of models and tokenizers that this installation cannot build."""
     name = source.name
-    text = " ".join(str(one) for one in errors)
+    text = " ".join(str(error) for error in errors)
     if found := re.search(
         r"GGUF model with architecture (\S+)|Unknown gguf model_type: (\S+)", text
     ):

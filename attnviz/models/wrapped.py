@@ -53,7 +53,9 @@ class PlainModel(PreTrainedModel):
     def dtype(self) -> torch.dtype:
         """That of the first parameter or buffer with a point."""
         tensors = chain(self.parameters(), self.buffers())
-        return next((one.dtype for one in tensors if one.is_floating_point()), torch.float32)
+        return next(
+            (tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.float32
+        )
 
     def named_modules(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Module]]:
         """See nn.Module."""

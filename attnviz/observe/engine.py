@@ -251,7 +251,7 @@ class Recorder:
     def _shared_evenly(self) -> bool:
         """Whether every example holds as many tokens that stand for pictures and sounds."""
         counts = [[axis.ids.count(number) for number in self.media] for axis in self.sources]
-        return all(one == counts[0] for one in counts)
+        return all(count == counts[0] for count in counts)
 
     def take_back(self) -> None:
         """Blank the scores that rest on a projection which got something else."""

@@ -115,8 +115,8 @@ def exact(tensor: Tensor) -> Tensor:
 def bias_of(maps: FunctionSource, head: int, row: int, allowed: Tensor) -> Tensor | None:
     """What an additive mask and four-dimensional keywords add to the scores that are allowed."""
     keys = slice(0, maps.keys)
-    parts = [maps.cut(one, 0, row, row + 1, keys) for one in maps.keywords.values()]
-    rows = [one[0] for one in parts if isinstance(one, torch.Tensor) and fits(one, maps)]
+    parts = [maps.cut(keyword, 0, row, row + 1, keys) for keyword in maps.keywords.values()]
+    rows = [part[0] for part in parts if isinstance(part, torch.Tensor) and fits(part, maps)]
     mask = maps.mask.additive(0, row, row + 1, keys, maps.query)
     rows += [mask] if mask is not None else []
     if not rows:

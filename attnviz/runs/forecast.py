@@ -144,12 +144,12 @@ def clocked(run: Callable[[int], None], length: int, clock: Callable[[], float])
 def shortened(inputs: ModelInputs, tokens: int) -> ModelInputs:
     """The inputs with the first tokens and the last one of every sequence."""
 
-    def cut(one: Any) -> Any:
-        if not isinstance(one, torch.Tensor):
-            return one
-        if one.ndim < 2 or one.shape[1] <= tokens:
-            return one.clone()
-        return torch.cat([one[:, : tokens - 1], one[:, -1:]], dim=1)
+    def cut(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        if value.ndim < 2 or value.shape[1] <= tokens:
+            return value.clone()
+        return torch.cat([value[:, : tokens - 1], value[:, -1:]], dim=1)
 
     def short(axes: Sequence[Axis]) -> tuple[Axis, ...]:
         return tuple(

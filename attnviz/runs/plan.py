@@ -120,7 +120,7 @@ def make_plan(sizes: Sequence[Size], memory: int | None) -> Plan:
     whole = scores + maps + sum(one.mask for one in sizes)
     if whole <= budget:
         return Plan(budget, maps, kept=whole)
-    windows = sum(one.window for one in sizes)
+    windows = sum(size.window for size in sizes)
     least = scores + windows
     if least > budget:
         what = "the scores and what --query and --key name" if windows else "the scores alone"
@@ -138,7 +138,7 @@ def make_plan(sizes: Sequence[Size], memory: int | None) -> Plan:
 def smaller(sizes: Sequence[Size], room: int) -> Iterator[tuple[Keeps, int, int]]:
     """(what, side of pooled maps, top keys) to try in turn, so that both share the room."""
     least, most = TOP_KEYS
-    cell = max(1, sum(one.pooled(1) for one in sizes))
+    cell = max(1, sum(size.pooled(1) for size in sizes))
     each = max(1, sum(one.top(1) for one in sizes))
     for top in (max(least, min(most, room // (2 * each))), least, 0):
         left = max(0, room - top * each)

@@ -46,7 +46,7 @@ def with_prefix_matching(stack: AttentionStack) -> AttentionStack:
     There `induction` is prefix matching: the queries that it averages over, those with an earlier
     copy, are those from the second copy on.
     """
-    found = {one.layer: scored(one) if one.causal else one for one in layers(stack)}
+    found = {layer.layer: scored(layer) if layer.causal else layer for layer in layers(stack)}
     return replace(stack, by_layer=found)
 
 

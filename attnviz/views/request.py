@@ -56,8 +56,12 @@ class Request:
     @property
     def heads(self) -> list[Head]:
         """Every wanted head with its scores."""
-        return [one for layer, wanted in self.wanted.items()
-                for one in heads_of(self.stack.by_layer[layer]) if one.head in wanted]  # fmt: skip
+        return [
+            head
+            for layer, wanted in self.wanted.items()
+            for head in heads_of(self.stack.by_layer[layer])
+            if head.head in wanted
+        ]
 
     @property
     def rows(self) -> Rows:

@@ -23,7 +23,7 @@ def seal(*parts: np.ndarray | bytes) -> int:
 
 def head_seals(*arrays: np.ndarray) -> list[int]:
     """The checksum of every head of arrays whose first axis runs over the heads."""
-    return [seal(*(one[head] for one in arrays)) for head in range(len(arrays[0]))]
+    return [seal(*(array[head] for array in arrays)) for head in range(len(arrays[0]))]
 
 
 class Seals:
@@ -39,7 +39,7 @@ class Seals:
         heads = range(len(self.arrays[0]))
         touched = (heads[first],) if isinstance(first, (int, np.integer)) else heads
         for head in set(touched) - self.proven:
-            if seal(*(one[head] for one in self.arrays)) != self.expected[head]:
+            if seal(*(array[head] for array in self.arrays)) != self.expected[head]:
                 raise altered(self.name)
             self.proven.add(head)
 

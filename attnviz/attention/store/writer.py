@@ -85,7 +85,10 @@ def _noted(capture: Capture, dtype: StoreDtype, error: float) -> Capture:
     """The capture with what rounding its maps costs, on top of what an earlier rounding cost."""
     before = capture.plan.get("rounding", {"to": [], "by": 0.0})
     after = {"to": [*dict.fromkeys([*before["to"], dtype])], "by": before["by"] + error}
-    notes = (*(one for one in capture.notes if one != rounding_note(before)), rounding_note(after))
+    notes = (
+        *(note for note in capture.notes if note != rounding_note(before)),
+        rounding_note(after),
+    )
     return dataclasses.replace(capture, notes=notes, plan={**capture.plan, "rounding": after})
 
 

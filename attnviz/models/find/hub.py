@@ -46,7 +46,7 @@ def is_whole(source: Source, revision: str | None) -> bool:
     if folder is None:
         folder = snapshot(repo, revision, "adapter_config.json")
         return folder is not None and any(folder.glob("adapter_model.*"))
-    return has_files(folder) and any(True for one in WEIGHTS for _ in folder.glob(one))
+    return has_files(folder) and any(True for weight in WEIGHTS for _ in folder.glob(weight))
 
 
 def page(repo: str, part: str = "") -> str:

@@ -85,7 +85,7 @@ def several(name: str, files: list[str]) -> ModelError:
 
 def holds_model(path: Path) -> bool:
     """Whether this is the folder of a model or of an adapter, as far as it may be read."""
-    return any(os.path.isfile(path / one) for one in CONFIGS)  # noqa: PTH113 Path.is_file raises
+    return any(os.path.isfile(path / config) for config in CONFIGS)  # noqa: PTH113 Path.is_file raises
 
 
 def folders_of_models(path: Path) -> list[Path]:
@@ -95,9 +95,9 @@ def folders_of_models(path: Path) -> list[Path]:
         first = [one for one in inside if "Transformer" in one.name]
         inside = first or inside
 
-    def age(one: Path) -> tuple[int, str]:
-        number = one.name.rpartition("-")[2]
-        return (-int(number) if number.isdecimal() else 0, one.name)
+    def age(path: Path) -> tuple[int, str]:
+        number = path.name.rpartition("-")[2]
+        return (-int(number) if number.isdecimal() else 0, path.name)
 
     return sorted(inside, key=age)
 

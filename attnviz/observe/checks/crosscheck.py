@@ -68,7 +68,7 @@ def compared(
         return [Check(name, None, "not compared: eager returns no attention for this model")]
     checks = []
     for field, maps in eager.items():
-        same_role = [one for one in layers if one.place.role == FIELDS[field]]
+        same_role = [layer for layer in layers if layer.place.role == FIELDS[field]]
         own = same_role or ([*layers] if len(eager) == 1 else [])
         if [shape_of(one) for one in own] != [tuple(m.shape) for m in maps]:
             detail = f"not compared: eager returns {len(maps)} {field}, {len(own)} layers were seen"
@@ -180,11 +180,11 @@ def seeded(model: PreTrainedModel) -> Iterator[None]:
         yield
 
 
-def identical(one: Tensor, other: Tensor) -> bool:
+def identical(tensor: Tensor, other: Tensor) -> bool:
     """Whether two tensors hold the same numbers, NaN in the same places."""
-    if one.shape != other.shape or not one.is_floating_point():
-        return torch.equal(one, other)
-    return bool(((one == other) | (one.isnan() & other.isnan())).all())
+    if tensor.shape != other.shape or not tensor.is_floating_point():
+        return torch.equal(tensor, other)
+    return bool(((tensor == other) | (tensor.isnan() & other.isnan())).all())
 
 
 def flat(outputs: Any) -> Iterator[Tensor]:

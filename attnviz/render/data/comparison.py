@@ -33,11 +33,11 @@ def group_values(view: HeadGroups) -> dict[str, Any]:
         | {
             "groups": [
                 {
-                    "heads": [named(head) for head in one.heads],
-                    "typical": named(one.typical),
-                    "within": number(one.within),
+                    "heads": [named(head) for head in group.heads],
+                    "typical": named(group.typical),
+                    "within": number(group.within),
                 }
-                for one in view.groups
+                for group in view.groups
             ],
             "pairs": [
                 {"heads": [named(one), named(other)], "distance": number(far)}

@@ -30,20 +30,20 @@ def ranking_values(table: HeadTable) -> list[dict[str, Any]]:
     """
     return [
         {
-            "stack": one.stack,
-            "layer": one.head.layer,
-            "head": one.head.head,
+            "stack": row.stack,
+            "layer": row.head.layer,
+            "head": row.head.head,
             "names": [
                 {"name": name, "score": score, "value": number(value)}
-                for name, score, value in names_of(one.head)
+                for name, score, value in names_of(row.head)
             ],
-            "pattern": one.head.pattern.name,
-            "strength": number(one.head.pattern.strength),
-            "scores": {name: number(value) for name, value in one.head.scores.items()},
+            "pattern": row.head.pattern.name,
+            "strength": number(row.head.pattern.strength),
+            "scores": {name: number(value) for name, value in row.head.scores.items()},
         }
-        | ({"spread": {name: number(s) for name, s in one.spread.items()}} if one.spread else {})
-        | ({"counts": dict(one.counts)} if one.counts else {})
-        for one in table.rows
+        | ({"spread": {name: number(s) for name, s in row.spread.items()}} if row.spread else {})
+        | ({"counts": dict(row.counts)} if row.counts else {})
+        for row in table.rows
     ]
 
 
@@ -53,10 +53,10 @@ def ranking_rows(tables: Sequence[HeadTable]) -> Iterator[Row]:
     [table] = tables
     spread = [f"{name}_std" for name in table.scores] if table.texts > 1 else []
     yield [*HEADS, "names", *table.scores, *spread]
-    for one in table.rows:
-        head = one.head
+    for row in table.rows:
+        head = row.head
         means = [figure(head.score(name)) for name in table.scores]
-        stds = [figure(one.spread.get(name, math.nan)) for name in table.scores if spread]
+        stds = [figure(row.spread.get(name, math.nan)) for name in table.scores if spread]
         pattern = [head.pattern.name, figure(head.pattern.strength)]
         names = " ".join(name.name for name in names_of(head))
-        yield [one.stack, head.layer, head.head, *pattern, names, *means, *stds]
+        yield [row.stack, head.layer, head.head, *pattern, names, *means, *stds]

@@ -67,6 +67,6 @@ def head_rows(views: Sequence[HeadTrace]) -> Iterator[Row]:
     norms, _ = view.norms
     yield ["key", "key_label", *view.columns, "masked", "weight", "added"]
     for k, label in enumerate(view.keys.labels):
-        steps = (figure(one[k]) for one in view.columns.values())
+        steps = (figure(column[k]) for column in view.columns.values())
         masked = int(not np.isfinite(view.steps.masked[k]))
         yield [k, label, *steps, masked, figure(view.steps.weights[k]), figure(norms[k])]

@@ -25,16 +25,16 @@ SCHEMA = 1
 STATES = {state: state.name.lower() for state in State}
 
 
-def prediction_values(one: Prediction) -> dict[str, Any]:
+def prediction_values(prediction: Prediction) -> dict[str, Any]:
     """The task head's answers, best first."""
     places = [
         {
             "where": where,
             "answers": [{"answer": answer, "probability": number(p)} for answer, p in answers],
         }
-        for where, answers in one.items
+        for where, answers in prediction.items
     ]
-    return {"task": one.task, "items": places, "note": one.note}
+    return {"task": prediction.task, "items": places, "note": prediction.note}
 
 
 def stack_values(stack: AttentionStack) -> dict[str, Any]:
@@ -58,11 +58,11 @@ def layer_values(layer: LayerAttention, first: LayerAttention) -> dict[str, Any]
         "causal": layer.causal,
         "heads": [
             {
-                "head": one.head,
-                "pattern": one.pattern.name,
-                "strength": number(one.pattern.strength),
+                "head": head.head,
+                "pattern": head.pattern.name,
+                "strength": number(head.pattern.strength),
             }
-            for one in heads_of(layer)
+            for head in heads_of(layer)
         ],
     }
     if layer.queries is not first.queries and layer.queries != first.queries:
@@ -103,19 +103,19 @@ def shown_head(
     }
 
 
-def map_values(one: Heatmap) -> dict[str, Any]:
+def map_values(heatmap: Heatmap) -> dict[str, Any]:
     """The weights (queries, keys), null for cells that hold none; `states` where those occur."""
-    known = one.states <= State.ZERO
+    known = heatmap.states <= State.ZERO
     out: dict[str, Any] = {
-        "queries": spans(one.queries, one.rows),
-        "keys": spans(one.keys, one.columns),
-        "sinks": one.sinks.tolist(),
-        "weights": numbers(np.where(known, one.values, np.nan)),
-        "pooled": one.pooled or None,
-        "notes": list(one.notes),
+        "queries": spans(heatmap.queries, heatmap.rows),
+        "keys": spans(heatmap.keys, heatmap.columns),
+        "sinks": heatmap.sinks.tolist(),
+        "weights": numbers(np.where(known, heatmap.values, np.nan)),
+        "pooled": heatmap.pooled or None,
+        "notes": list(heatmap.notes),
     }
     if not known.all():
-        out["states"] = [[STATES[State(cell)] for cell in row] for row in one.states.tolist()]
+        out["states"] = [[STATES[State(cell)] for cell in row] for row in heatmap.states.tolist()]
     return out
 
 

@@ -105,12 +105,12 @@ def agree(one: tuple[LayerAttention, Heads], other: tuple[LayerAttention, Heads]
     return heads == others and same_tokens and same_maps and same_names and fit(a, b)
 
 
-def fit(one: LayerAttention, other: LayerAttention) -> bool:
+def fit(layer: LayerAttention, other: LayerAttention) -> bool:
     """Whether the arrays that both layers kept make one: of the same sizes, shared ones equal."""
-    names = {name for name in one.kept if name in other.kept and look_up(name).archived != "no"}
+    names = {name for name in layer.kept if name in other.kept and look_up(name).archived != "no"}
     shared = (name for name in names if look_up(name).archived == "shared")
-    return all(one.kept[name].shape == other.kept[name].shape for name in names) and all(
-        np.array_equal(one.kept[name], other.kept[name]) for name in shared
+    return all(layer.kept[name].shape == other.kept[name].shape for name in names) and all(
+        np.array_equal(layer.kept[name], other.kept[name]) for name in shared
     )
 
 
@@ -190,7 +190,7 @@ def texts(values: str | Sequence[str]) -> np.ndarray:
     """A text or a list of texts as an array; lone surrogates and NUL are written as escapes."""
     if isinstance(values, str):
         return np.array(readable(values), np.str_)
-    return np.array([readable(one) for one in values], np.str_)
+    return np.array([readable(value) for value in values], np.str_)
 
 
 def readable(text: str) -> str:

@@ -25,15 +25,15 @@ WEIGHTS = ["stack", "layer", "head", "query", "query_label", "key", "key_label",
 HEADS = ["stack", "layer", "head", "pattern", "strength"]
 
 
-def map_rows(stack: str, head: Head, one: Heatmap, least: float | None = None) -> Iterator[Row]:
+def map_rows(stack: str, head: Head, heatmap: Heatmap, least: float | None = None) -> Iterator[Row]:
     """One row per known cell, of at least this weight; several positions are written `12-15`."""
-    wanted = one.states <= State.ZERO
+    wanted = heatmap.states <= State.ZERO
     if least is not None:
-        wanted &= one.values >= least
-    rows = [(span(at), one.queries.labels[at[0]]) for at in one.rows]
-    columns = [(span(at), one.keys.labels[at[0]]) for at in one.columns]
+        wanted &= heatmap.values >= least
+    rows = [(span(at), heatmap.queries.labels[at[0]]) for at in heatmap.rows]
+    columns = [(span(at), heatmap.keys.labels[at[0]]) for at in heatmap.columns]
     for i, j in np.argwhere(wanted).tolist():
-        yield [stack, head.layer, head.head, *rows[i], *columns[j], figure(one.values[i, j])]
+        yield [stack, head.layer, head.head, *rows[i], *columns[j], figure(heatmap.values[i, j])]
 
 
 def span(positions: tuple[int, int]) -> int | str:

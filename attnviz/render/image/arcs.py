@@ -93,7 +93,7 @@ class ArcsBody:
         y = (query + 0.5) / max(1, len(view.rows)), (key + 0.5) / max(1, len(view.columns))
         ends = np.stack([np.stack([np.zeros(len(head)), y[0]], -1),
                          np.stack([np.ones(len(head)), y[1]], -1)], 1)  # fmt: skip
-        rgb = np.array([to_rgb(one) for one in self.colours()])[head]
+        rgb = np.array([to_rgb(colour) for colour in self.colours()])[head]
         rgb[view.sinks] = to_rgb(theme.sinks[0])
         strength = np.where(view.sinks, 0.5, 0.15 + 0.85 * view.weights)
         return LineCollection(

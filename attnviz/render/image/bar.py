@@ -44,13 +44,13 @@ def tick_label(tick: float) -> str:
     return short if exact else f"{tick:.10g}"
 
 
-def scale_name(one: Heatmap) -> str:
+def scale_name(heatmap: Heatmap) -> str:
     """What the bar of a map measures."""
     return {
-        "linear": one.measure,
-        "signed": one.measure,
-        "sqrt": f"{one.measure}, square root",
-        "log": f"{one.measure}, log",
+        "linear": heatmap.measure,
+        "signed": heatmap.measure,
+        "sqrt": f"{heatmap.measure}, square root",
+        "log": f"{heatmap.measure}, log",
         "row": "share of the row's largest weight",
         "rank": "rank of the weight among all cells",
-    }[one.scale]
+    }[heatmap.scale]

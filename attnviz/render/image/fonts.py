@@ -61,7 +61,7 @@ def candidates() -> list[str]:
     for path in set(font_manager.findSystemFonts()) - {one.fname for one in manager.ttflist}:
         with contextlib.suppress(OSError, RuntimeError):
             manager.addfont(path)
-    installed = [one for one in font_manager.get_font_names() if not one.startswith(BOXES)]
+    installed = [name for name in font_manager.get_font_names() if not name.startswith(BOXES)]
     return [*(one for one in FIRST if one in installed), *sorted(set(installed) - set(FIRST))]
 
 

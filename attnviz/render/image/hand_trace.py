@@ -120,7 +120,7 @@ class HandBody:
         heads = len(view.steps[0].values)
         given = [given_panel(one, pen) for one in view.given]
         self.rows = [given] + [
-            [step_panel(one, head, heads, view, pen) for one in view.steps if not one.unchanged]
+            [step_panel(step, head, heads, view, pen) for step in view.steps if not step.unchanged]
             for head in range(heads)
         ]
         self.width = max(sum(one.width + GAP for one in row) - GAP for row in self.rows)
@@ -136,29 +136,29 @@ class HandBody:
             top += max(one.height for one in row) + GAP
 
 
-def given_panel(one: Step, pen: Pen) -> Panel:
+def given_panel(step: Step, pen: Pen) -> Panel:
     """A matrix that was given."""
-    values = np.atleast_2d(one.values[0])
-    shape = " × ".join(map(str, one.shape))
+    values = np.atleast_2d(step.values[0])
+    shape = " × ".join(map(str, step.shape))
     rows = [str(i) for i in range(len(values))] if values.shape[0] > 1 else []
     open_ = np.zeros(values.shape, bool)
-    return Panel(one.name, f"given, {shape}", values, rows, [], open_, False, pen)
+    return Panel(step.name, f"given, {shape}", values, rows, [], open_, False, pen)
 
 
-def step_panel(one: Step, head: int, heads: int, view: HandTrace, pen: Pen) -> Panel:
+def step_panel(step: Step, head: int, heads: int, view: HandTrace, pen: Pen) -> Panel:
     """What one step gives in one head, for the queries and keys that are shown."""
-    output = one.name == "output"
-    columns = range(one.values.shape[2]) if output else view.keys
+    output = step.name == "output"
+    columns = range(step.values.shape[2]) if output else view.keys
     part = np.ix_(view.queries, columns)
-    values = one.values[head][part]
+    values = step.values[head][part]
     closed = np.zeros(values.shape, bool)
-    if one.name in ("masked", "weights"):
+    if step.name in ("masked", "weights"):
         closed = np.isneginf(view.masked[head][part])
-    title = f"{one.name}, head {head}" if heads > 1 else one.name
-    formula = f"{one.formula}, {' × '.join(map(str, one.values.shape[1:]))}"
+    title = f"{step.name}, head {head}" if heads > 1 else step.name
+    formula = f"{step.formula}, {' × '.join(map(str, step.values.shape[1:]))}"
     rows = [f"q{i}" for i in view.queries]
     names = [str(j) if output else f"k{j}" for j in columns]
-    return Panel(title, formula, values, rows, names, closed, one.name == "weights", pen)
+    return Panel(title, formula, values, rows, names, closed, step.name == "weights", pen)
 
 
 @IMAGE.draws(HandTrace)

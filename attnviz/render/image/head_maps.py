@@ -53,7 +53,7 @@ class GridBody:
         self.table = min(len(self.layers), len(self.numbers)) > 1 and (
             2 * len(self.heads) > len(self.layers) * len(self.numbers)
         )
-        self.left = pen.widest([f"L{one}" for one in self.layers]) + PAD if self.table else 0.0
+        self.left = pen.widest([f"L{layer}" for layer in self.layers]) + PAD if self.table else 0.0
         self.top = LINE + PAD if self.table else TITLE
         gap = GAP if len(self.heads) < MANY else GAP / 2
         self.gap = max(1, round(gap / self.pixel))
@@ -247,13 +247,13 @@ class HeadMapsPlate(Plate):
         return GridBody(self.view, pen, room)
 
 
-def chosen(one: Heatmap) -> Iterator[str]:
+def chosen(heatmap: Heatmap) -> Iterator[str]:
     """Which queries and keys a map shows where others than special tokens and padding are left out.
 
     `query 8 it`, `queries 3–9` or `5 of 20 queries`.
     """
-    for axis, spans, name, names in ((one.queries, one.rows, "query", "queries"),
-                                     (one.keys, one.columns, "key", "keys")):  # fmt: skip
+    for axis, spans, name, names in ((heatmap.queries, heatmap.rows, "query", "queries"),
+                                     (heatmap.keys, heatmap.columns, "key", "keys")):  # fmt: skip
         shown = [i for first, end in spans for i in range(first, end)]
         rest = set(range(len(axis))) - set(shown)
         if not shown or not any(not axis.special[i] and not axis.padding[i] for i in rest):

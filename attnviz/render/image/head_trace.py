@@ -82,14 +82,14 @@ class HeadTraceBody:
     def __init__(self, view: HeadTrace, pen: Pen) -> None:
         self.maps: list[Heatmap] = []
         self.tables = [key_table(view, pen), *product_table(view, pen)]
-        self.width = max(one.width for one in self.tables)
+        self.width = max(table.width for table in self.tables)
         self.height = sum(one.height for one in self.tables) + BETWEEN * (len(self.tables) - 1)
 
     def draw(self, page: Page, left: float, top: float) -> None:
         """Draw the tables under each other."""
-        for one in self.tables:
-            one.draw(page, left, top)
-            top += one.height + BETWEEN
+        for table in self.tables:
+            table.draw(page, left, top)
+            top += table.height + BETWEEN
 
 
 def key_table(view: HeadTrace, pen: Pen) -> Table:

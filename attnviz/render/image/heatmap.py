@@ -61,12 +61,16 @@ class MapBody:
         self.width = self.left + self.map_width + bar.TOTAL
         self.height = max(self.map_height, 0.8) + self.below
 
-    def space(self, room: tuple[float, float], one: Heatmap) -> tuple[float, float]:
+    def space(self, room: tuple[float, float], heatmap: Heatmap) -> tuple[float, float]:
         """Inches (across, down) that the room has for the map beside its labels."""
         wide, high = room
         if self.pen.style.labels:
-            wide -= self.pen.widest([self.pen.token(one.queries, a, True) for a, _ in one.rows])
-            high -= self.pen.widest([self.pen.token(one.keys, a, True) for a, _ in one.columns])
+            wide -= self.pen.widest(
+                [self.pen.token(heatmap.queries, a, True) for a, _ in heatmap.rows]
+            )
+            high -= self.pen.widest(
+                [self.pen.token(heatmap.keys, a, True) for a, _ in heatmap.columns]
+            )
         return wide - AXIS - PAD - bar.TOTAL, high - AXIS - PAD
 
     def labels(self, rows: bool) -> list[str]:

@@ -25,15 +25,15 @@ class Paint:
         self.signed = shades(style.diverging)
         self.states = {state: as_bytes(colour) for state, colour in style.theme.states.items()}
 
-    def __call__(self, one: Heatmap) -> np.ndarray:
+    def __call__(self, heatmap: Heatmap) -> np.ndarray:
         """The colours of a map's cells, uint8 (rows, columns, 4)."""
-        place = np.nan_to_num(positions(one))
+        place = np.nan_to_num(positions(heatmap))
         steps = np.rint(place * (STEPS - 1)).astype(np.uint8)
-        out = (self.signed if one.scale == "signed" else self.values)[steps]
-        if one.sinks.any():
-            out[:, one.sinks] = self.sinks[steps[:, one.sinks]]
+        out = (self.signed if heatmap.scale == "signed" else self.values)[steps]
+        if heatmap.sinks.any():
+            out[:, heatmap.sinks] = self.sinks[steps[:, heatmap.sinks]]
         for state, colour in self.states.items():
-            out[one.states == state] = colour
+            out[heatmap.states == state] = colour
         return np.asarray(out)
 
 
@@ -47,14 +47,14 @@ def as_bytes(colour: str) -> np.ndarray:
     return np.asarray(np.rint(np.array(to_rgba(colour)) * 255).astype(np.uint8))
 
 
-def scale_of(one: Heatmap, style: ImageStyle) -> ScalarMappable:
+def scale_of(heatmap: Heatmap, style: ImageStyle) -> ScalarMappable:
     """From values to colours, for the colour bar; `row` and `rank` run from 0 to 1."""
-    top = one.vmax or 1.0
-    norm = Normalize(0, 1 if one.scale in ("row", "rank") else top)
-    if one.scale == "signed":
+    top = heatmap.vmax or 1.0
+    norm = Normalize(0, 1 if heatmap.scale in ("row", "rank") else top)
+    if heatmap.scale == "signed":
         return ScalarMappable(Normalize(-top, top), style.diverging)
-    if one.scale == "sqrt":
+    if heatmap.scale == "sqrt":
         norm = PowerNorm(0.5, 0, top)
-    elif one.scale == "log":
+    elif heatmap.scale == "log":
         norm = LogNorm(top * 10.0**-DECADES, top)
     return ScalarMappable(norm, style.colormap)

@@ -69,12 +69,12 @@ class PointsBody:
                 axes.plot(*ends, color=theme.faint, linewidth=0.5, alpha=0.35, zorder=0)
         named: list[tuple[float, float, str, str]] = []
         several = [one for one in self.view.groups if len(one.heads) > 1]
-        for one in self.view.groups:
-            alone = len(one.heads) == 1
-            colour = theme.faint if alone else colour_of(several.index(one), len(several))
-            places = np.array([at[id(head)] for head in one.heads])
+        for group in self.view.groups:
+            alone = len(group.heads) == 1
+            colour = theme.faint if alone else colour_of(several.index(group), len(several))
+            places = np.array([at[id(head)] for head in group.heads])
             axes.scatter(places[:, 0], places[:, 1], s=DOT, c=colour, linewidths=0, alpha=0.9)
-            first = [one.typical, *(head for head in one.heads if head is not one.typical)]
+            first = [group.typical, *(head for head in group.heads if head is not group.typical)]
             named += [(*at[id(head)], head.label, theme.ink if alone else colour) for head in first]
         taken = [Spot(x - PAD, y, 2 * PAD) for x, y in at.values()]
         for x, y, label, colour in named:

@@ -58,7 +58,7 @@ def heading(title: str, view: Compared | Contrast, canvas: Canvas) -> list[tuple
 def groups(view: HeadGroups, canvas: Canvas) -> Iterator[Line]:
     """A line per group, the heads like no other, and the nearest pairs."""
     yield from canvas.prose(heading("Heads that attend alike", view, canvas))
-    alike = [one for one in view.groups if len(one.heads) > 1]
+    alike = [group for group in view.groups if len(group.heads) > 1]
     alone = [one.typical for one in view.groups if len(one.heads) == 1]
     layers = sorted({head.layer for head in view.heads})
     if alike:
@@ -94,17 +94,17 @@ def shared(view: HeadGroups | DistanceMatrix, canvas: Canvas) -> Iterator[Line]:
 
 
 def group_lines(
-    one: HeadGroup, layers: Sequence[int], most: int, widths: tuple[int, int], canvas: Canvas
+    group: HeadGroup, layers: Sequence[int], most: int, widths: tuple[int, int], canvas: Canvas
 ) -> list[Line]:
     """One group: its size, its layers, the typical head and what that does, the members."""
     left, bar = widths
-    counts = Counter(head.layer for head in one.heads)
-    line = Line(str(len(one.heads)).rjust(3), "bold").pad(left + 2)
+    counts = Counter(head.layer for head in group.heads)
+    line = Line(str(len(group.heads)).rjust(3), "bold").pad(left + 2)
     line.add("".join(spark(counts[layer], most, canvas) for layer in layers), "cyan")
-    line.pad(left + 2 + bar + 2).add(one.typical.label, "bold").pad(left + bar + 4 + 9 + 2)
-    line.join(does(one.typical, canvas)).pad(left + bar + 4 + 11 + NAME + 2)
-    line.add(short(one.within).rjust(6)).add("  ")
-    return canvas.prose([(named(one.heads, MOST_NAMES), "dim")], left + 2, line)
+    line.pad(left + 2 + bar + 2).add(group.typical.label, "bold").pad(left + bar + 4 + 9 + 2)
+    line.join(does(group.typical, canvas)).pad(left + bar + 4 + 11 + NAME + 2)
+    line.add(short(group.within).rjust(6)).add("  ")
+    return canvas.prose([(named(group.heads, MOST_NAMES), "dim")], left + 2, line)
 
 
 def spark(count: int, most: int, canvas: Canvas) -> str:
@@ -159,10 +159,10 @@ def pair_lines(
     """How far chosen heads are apart, and where most."""
     how = f"distance 0 to 1: Jensen-Shannon, mean over {queries:,} queries"
     yield from canvas.prose([("How far apart", "bold"), (f"   {how}", "dim")])
-    for one in pairs:
-        start = Line(f"{one.one.label} {one.other.label}".ljust(14), "bold")
-        start.add(f"{small(one.distance).rjust(6)}  ")
-        yield from canvas.prose([(where(one.most, canvas), "dim")], 6, start)
+    for pair in pairs:
+        start = Line(f"{pair.one.label} {pair.other.label}".ljust(14), "bold")
+        start.add(f"{small(pair.distance).rjust(6)}  ")
+        yield from canvas.prose([(where(pair.most, canvas), "dim")], 6, start)
     if total > len(pairs):
         yield Line(canvas.text(f"… {total - len(pairs):,} more"), "dim")
 

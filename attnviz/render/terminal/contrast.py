@@ -21,15 +21,15 @@ def contrast(view: Contrast, canvas: Canvas) -> Iterator[Line]:
     yield from canvas.prose(heading("Heads that moved most", view, canvas))
     yield from canvas.prose([("from  ", "dim"), (names[0], ""), ("  to  ", "dim"), (names[1], "")])
     yield from canvas.prose([(words, "dim") for words in matching(view)])
-    for one in view.rows:
-        start = Line(f"  {one.one.label}".ljust(10), "bold").add(
-            f"{small(one.distance).rjust(6)}  "
+    for row in view.rows:
+        start = Line(f"  {row.one.label}".ljust(10), "bold").add(
+            f"{small(row.distance).rjust(6)}  "
         )
-        start.join(does(one.one, canvas))
-        if one.other.pattern.name != one.one.pattern.name:
-            start.add(canvas.text(" → "), "dim").join(does(one.other, canvas))
+        start.join(does(row.one, canvas))
+        if row.other.pattern.name != row.one.pattern.name:
+            start.add(canvas.text(" → "), "dim").join(does(row.other, canvas))
         start.pad(18 + 2 * NAME)
-        yield from canvas.prose([(where(one.most, canvas), "dim")], 6, start)
+        yield from canvas.prose([(where(row.most, canvas), "dim")], 6, start)
     if view.left_out:
         total = len(view.rows) + view.left_out
         yield Line(canvas.text(f"… {view.left_out:,} more: --top {total}"), "dim")

@@ -102,7 +102,7 @@ def pick(grid: HeadGrid, canvas: Canvas, left: int) -> Rung:
     """The fullest way in which a layer fits one line."""
     options = rungs(canvas)
     room = canvas.width - left + 1
-    return next((one for one in options if one.width * grid.width <= room), options[-1])
+    return next((option for option in options if option.width * grid.width <= room), options[-1])
 
 
 def cells(grid: HeadGrid, canvas: Canvas, rung: Rung, left: int) -> Iterator[Line]:
@@ -117,15 +117,15 @@ def cells(grid: HeadGrid, canvas: Canvas, rung: Rung, left: int) -> Iterator[Lin
             yield line
 
 
-def add_cell(line: Line, grid: HeadGrid, one: Head | None, rung: Rung, canvas: Canvas) -> None:
+def add_cell(line: Line, grid: HeadGrid, head: Head | None, rung: Rung, canvas: Canvas) -> None:
     """Write one head; the chosen one is reversed."""
-    if one is None:
+    if head is None:
         line.add(" " * rung.width)
         return
-    text = rung.text(one.pattern, canvas)
-    style = STYLES[one.pattern.category]
+    text = rung.text(head.pattern, canvas)
+    style = STYLES[head.pattern.category]
     gap = 1 if rung.width > 1 else 0
-    if (one.layer, one.head) in grid.chosen:
+    if (head.layer, head.head) in grid.chosen:
         style = f"bold {style.replace('bold', '').replace('dim', '')} reverse"
         text = text + " " * (rung.width - gap - cell_len(text))
     line.add(text, style).add(" " * (rung.width - cell_len(text)))
@@ -142,41 +142,41 @@ def numbers(grid: HeadGrid, rung: Rung, left: int, start: int, stop: int) -> Lin
     return line
 
 
-def named(one: Pattern, canvas: Canvas, width: int) -> str:
+def named(pattern: Pattern, canvas: Canvas, width: int) -> str:
     """The name and the strength in percent: `word 30`, `prev100`."""
-    text = name(one, canvas, width)
-    if math.isnan(one.strength):
-        return name(one, canvas, width + 3)
-    return text + " " * (width - cell_len(text)) + f"{100 * one.strength:.0f}".rjust(3)
+    text = name(pattern, canvas, width)
+    if math.isnan(pattern.strength):
+        return name(pattern, canvas, width + 3)
+    return text + " " * (width - cell_len(text)) + f"{100 * pattern.strength:.0f}".rjust(3)
 
 
-def name(one: Pattern, canvas: Canvas, width: int) -> str:
+def name(pattern: Pattern, canvas: Canvas, width: int) -> str:
     """The name in at most `width` cells; brackets of special tokens are left out."""
-    text = one.name
-    if one.category == "sink" and text not in SHORT:
+    text = pattern.name
+    if pattern.category == "sink" and text not in SHORT:
         text = text.strip().strip("[]<>|") or text
     if cell_len(canvas.token(text)) > width:
         text = SHORT.get(text, text)
     return canvas.token(text, width)
 
 
-def letters(one: Pattern, canvas: Canvas) -> str:
+def letters(pattern: Pattern, canvas: Canvas) -> str:
     """Two letters: `wo`, `pr`, `CL`."""
-    return canvas.token(SHORT.get(one.name, name(one, canvas, 8))).ljust(2)[:2]
+    return canvas.token(SHORT.get(pattern.name, name(pattern, canvas, 8))).ljust(2)[:2]
 
 
-def letter(one: Pattern, canvas: Canvas) -> str:
+def letter(pattern: Pattern, canvas: Canvas) -> str:
     """One letter; sinks have the capital of their key."""
-    if one.name in LETTERS:
-        return LETTERS[one.name]
-    first = name(one, canvas, 8)[:1].upper()
+    if pattern.name in LETTERS:
+        return LETTERS[pattern.name]
+    first = name(pattern, canvas, 8)[:1].upper()
     return first if cell_len(first) == 1 else "S"
 
 
 def key(grid: HeadGrid, canvas: Canvas, rung: Rung, left: int) -> list[Line]:
     """What the letters stand for."""
     short = letters if rung.width == 3 else letter
-    found = {one.pattern.name: one.pattern for one in grid.heads}
+    found = {head.pattern.name: head.pattern for head in grid.heads}
     parts = [(" " * left, "")]
     for text, one in found.items():
         style = STYLES[one.category]
@@ -218,7 +218,7 @@ def paint(row: tuple[Head | None, ...], head: int) -> RGB | None:
 
 def ranking(grid: HeadGrid, canvas: Canvas, left: int) -> list[Line]:
     """The heads that look at particular words most, by name."""
-    best = sorted((one for one in grid.heads if one.score("content") > 0),
+    best = sorted((head for head in grid.heads if head.score("content") > 0),
                   key=lambda one: -one.score("content"))[:8]  # fmt: skip
     words = "  ".join(f"{one.label} {one.score('content'):.2f}" for one in best)
     return canvas.prose([(" " * left + "most attention to words: ", "dim"), (words, "")], left)

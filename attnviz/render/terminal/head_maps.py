@@ -91,9 +91,9 @@ def arrangement(view: HeadMaps, room: int, columns: int) -> tuple[int, int]:
     return -(-wanted // lines), factor
 
 
-def small(one: Heatmap, shape: PanelShape) -> Heatmap:
+def small(heatmap: Heatmap, shape: PanelShape) -> Heatmap:
     """The map pooled to a panel."""
-    return pooled(one, shape.rows, max(1, shape.width // shape.cell.width))
+    return pooled(heatmap, shape.rows, max(1, shape.width // shape.cell.width))
 
 
 def on_one_scale(panels: Sequence[Panel]) -> list[Panel]:

@@ -82,20 +82,20 @@ def head_screen(screen: HeadScreen, canvas: Canvas) -> Iterator[Line]:
 
 
 def fitted_map(
-    one: Heatmap, table: AlignmentTable | None, canvas: Canvas, asked: Rows = ALL
+    heatmap: Heatmap, table: AlignmentTable | None, canvas: Canvas, asked: Rows = ALL
 ) -> Generator[Line, None, Layout]:
     """The lines of a map pooled to this width, with its table where it fits beside it.
 
     Queries that were asked for are pooled only where there are too many, and so are keys: those
     that do not fit the width stand below.
     """
-    most = MOST_ROWS if asked.queries is None or one.pooled else MOST_ASKED
-    small = pooled(one, most, len(one.columns))
+    most = MOST_ROWS if asked.queries is None or heatmap.pooled else MOST_ASKED
+    small = pooled(heatmap, most, len(heatmap.columns))
     chosen = layout(small, table, canvas)
     room = canvas.width - label_width(small, canvas)
     fits = max(1, room * 2 if chosen.cell.kind == "half" else room // chosen.cell.width)
     rows, columns = small.shape
-    if asked.keys is None or one.pooled or rows * -(-columns // fits) > MOST_ASKED:
+    if asked.keys is None or heatmap.pooled or rows * -(-columns // fits) > MOST_ASKED:
         small = pooled(small, most, fits)
     yield from map_lines(small, table, chosen, canvas, fits)
     return chosen
@@ -211,7 +211,7 @@ def table_alone(table: AlignmentTable, canvas: Canvas, most: int = MOST_ROWS) ->
     label = max(1, min(widest, 12, canvas.width // 4))
     options = shapes(table, canvas, table.top_keys.shape[1])
     indent = index + 1 + label + GAP
-    shape = next((one for one in options if indent + one.width <= canvas.width), None)
+    shape = next((option for option in options if indent + option.width <= canvas.width), None)
     if shape is None:
         shape = replace(options[-1], link=0)
         if indent + shape.width > canvas.width:
@@ -233,7 +233,7 @@ def table_alone(table: AlignmentTable, canvas: Canvas, most: int = MOST_ROWS) ->
 
 def table_words(table: AlignmentTable, canvas: Canvas) -> str:
     """What a table without a map leaves unsaid: what it lists, what sinks are, what was changed."""
-    labels = [canvas.token(one, SINK_LABEL) for one in table.sink_labels]
+    labels = [canvas.token(label, SINK_LABEL) for label in table.sink_labels]
     names = " ".join(labels[:SINKS] + ["…"] * (len(labels) > SINKS))
     words = [f"weights below {table.least:.2f} are not listed"]
     words += [f"sink = the share of {names}, which are not listed either"] if names else []

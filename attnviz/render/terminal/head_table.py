@@ -30,7 +30,7 @@ GAP, NAME, WORD, FIGURE = 2, 14, 9, 4
 @TERMINAL.draws(HeadTable)
 def head_table(table: HeadTable, canvas: Canvas) -> Iterator[Line]:
     """The lines of the table: heading, columns, a line per head, what is left out."""
-    labels = [label(one, table.several) for one in table.rows]
+    labels = [label(row, table.several) for row in table.rows]
     left = max((len(one) for one in labels), default=4) + GAP
     also = canvas.width // 5 if any(len(names_of(one.head)) > 1 for one in table.rows) else 0
     also = also if also >= NAME else 0
@@ -57,17 +57,17 @@ def head_table(table: HeadTable, canvas: Canvas) -> Iterator[Line]:
         yield Line(canvas.text(rest[0]), "dim")
 
 
-def does(one: RankedHead, canvas: Canvas) -> Iterator[tuple[str, str, str]]:
+def does(ranked: RankedHead, canvas: Canvas) -> Iterator[tuple[str, str, str]]:
     """Each name of a head, the share of attention that earned it (or ""), and its style.
 
     A sink is called by the text of its key, where that is known, and is not named twice.
     """
-    names = names_of(one.head)
+    names = names_of(ranked.head)
     resting = any(name.name in ("special-token", "first-token") for name in names)
     for name, _, value in names:
         if name == "sink" and resting:
             continue
-        rule, text = BY_NAME[name], canvas.token(one.head.called(name), WORD)
+        rule, text = BY_NAME[name], canvas.token(ranked.head.called(name), WORD)
         yield text, f"{value:.0%}" if rule.share else "", STYLES[rule.category]
 
 
@@ -115,14 +115,14 @@ def width_of(table: HeadTable, name: str) -> int:
     return max(len(SHORT.get(name, name)), figures)
 
 
-def label(one: RankedHead, several: bool) -> str:
+def label(ranked: RankedHead, several: bool) -> str:
     """`L3H7`, or `cross L3H7`."""
-    return f"{one.stack} {one.head.label}" if several else one.head.label
+    return f"{ranked.stack} {ranked.head.label}" if several else ranked.head.label
 
 
-def value(one: RankedHead, name: str) -> str:
+def value(ranked: RankedHead, name: str) -> str:
     """`.37`, or `.37 ±.05` over several texts."""
-    mean, spread = one.head.score(name), one.spread.get(name, math.nan)
+    mean, spread = ranked.head.score(name), ranked.spread.get(name, math.nan)
     if math.isnan(mean):
         return "-"
     return f"{short(mean)} ±{short(spread)}" if not math.isnan(spread) else short(mean)

@@ -29,7 +29,7 @@ EVERY = 5  # narrow columns are numbered by fives
 def label_width(heatmap: Heatmap, canvas: Canvas) -> int:
     """The columns that the row labels take, with the gap behind them."""
     most = WIDE_LABEL if canvas.width >= 140 else LABEL
-    widest = max((cell_len(canvas.token(one)) for one in row_texts(heatmap)), default=0)
+    widest = max((cell_len(canvas.token(text)) for text in row_texts(heatmap)), default=0)
     names = index_width(heatmap) + 1 + mark_width(heatmap.queries)
     room = max(names + 1, canvas.width // 3)
     return min(names + min(widest, most), room) + 1
@@ -197,7 +197,7 @@ def legend_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) ->
     least = min(float(np.nanmin(one.values, initial=0)) for one in panels)
     if least < 0 and heatmap.scale != "signed":
         parts.append(f"weights below 0 look like 0, the least is -{number(-least)}")
-    present = {State(int(state)) for one in panels for state in np.unique(one.states)}
+    present = {State(int(state)) for panel in panels for state in np.unique(panel.states)}
     for state in sorted(present - {State.VALUE}):
         parts.append(mark_words(state, canvas))
     return ", ".join([*parts, *notes_of(panels)])
@@ -218,7 +218,7 @@ def sink_words(panels: Sequence[Heatmap], canvas: Canvas, shape: CellShape) -> s
     what = off_scale(panels)
     if len(panels) == 1 and what != SPECIAL and not what.startswith("columns"):
         labels = panels[0].sink_labels
-        names = [canvas.token(one, LABEL) for one in labels[:3]] + ["…"] * (len(labels) > 3)
+        names = [canvas.token(label, LABEL) for label in labels[:3]] + ["…"] * (len(labels) > 3)
         what += f" ({' '.join(names)})"
     if canvas.coloured:
         return f"grey = {what}, off the scale"

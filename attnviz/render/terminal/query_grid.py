@@ -64,18 +64,18 @@ def heading(grid: QueryGrid, canvas: Canvas) -> list[tuple[str, str]]:
     return [(f"From {word}", "bold"), (f" (token {place}{twin}){stack}   {what}", "dim")]
 
 
-def write(line: Line, grid: QueryGrid, one: QueryCell | None, canvas: Canvas, width: int) -> None:
+def write(line: Line, grid: QueryGrid, cell: QueryCell | None, canvas: Canvas, width: int) -> None:
     """Write one cell: the key and its weight in percent, on the weight's colour."""
-    if one is None:
+    if cell is None:
         line.add(" " * width)
         return
     inner = width - 1
-    if math.isnan(one.weight):
+    if math.isnan(cell.weight):
         line.add("?".ljust(inner), "dim").add(" ")
         return
-    place = 0.0 if one.special else one.weight / (grid.vmax or 1)
-    text = cell_text(grid, one, canvas, inner, place)
-    if one.special:
+    place = 0.0 if cell.special else cell.weight / (grid.vmax or 1)
+    text = cell_text(grid, cell, canvas, inner, place)
+    if cell.special:
         line.add(text, "dim")
     elif canvas.coloured:
         fill = colour(place)
@@ -85,21 +85,21 @@ def write(line: Line, grid: QueryGrid, one: QueryCell | None, canvas: Canvas, wi
     line.add(" ")
 
 
-def cell_text(grid: QueryGrid, one: QueryCell, canvas: Canvas, width: int, place: float) -> str:
+def cell_text(grid: QueryGrid, cell: QueryCell, canvas: Canvas, width: int, place: float) -> str:
     """`tired 68`; a shade in front of the bare figure where there is no colour."""
-    figure = percent(one.weight) or "0"
+    figure = percent(cell.weight) or "0"
     if grid.key_positions:
         mark = "" if canvas.coloured or width < 4 else glyph(place, canvas.glyphs)
         return mark + figure.rjust(width - len(mark))
     room = max(1, width - len(figure) - 1)
-    label = canvas.cell(grid.keys.labels[one.key], room)
+    label = canvas.cell(grid.keys.labels[cell.key], room)
     return label + " " * (width - cell_len(label) - len(figure)) + figure
 
 
 def best(grid: QueryGrid, canvas: Canvas, left: int) -> list[Line]:
     """The heads with the largest weights on ordinary tokens, in words."""
     values = [one for one in grid.cells if not math.isnan(one[2].weight)]
-    known = [one for one in values if not one[2].special]
+    known = [value for value in values if not value[2].special]
     if not known:
         return []
     lead = "strongest: " if len(known) == len(values) else "strongest to no special token: "

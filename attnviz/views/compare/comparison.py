@@ -62,9 +62,9 @@ class HeadGroups:
     several: bool = False
     share: int = 1
 
-    def same_keys(self, one: Head, other: Head) -> bool:
+    def same_keys(self, head: Head, other: Head) -> bool:
         """Whether two heads read the keys of one key-value head."""
-        return one.layer == other.layer and one.head // self.share == other.head // self.share
+        return head.layer == other.layer and head.head // self.share == other.head // self.share
 
     @property
     def sharing(self) -> tuple[float, float] | None:
@@ -72,7 +72,7 @@ class HeadGroups:
 
         None where no two heads have the same keys, or all of a layer have.
         """
-        layer = np.array([one.layer for one in self.heads])
+        layer = np.array([head.layer for head in self.heads])
         keys = np.array([one.head // self.share for one in self.heads])
         pair = np.triu(layer[:, None] == layer, 1)
         same = pair & (keys[:, None] == keys)
@@ -171,10 +171,10 @@ def material(asked: Request) -> Material:
     require_whole(asked)
     layers = [prepared(asked.stack.by_layer[number], asked.appearance) for number in asked.wanted]
     first = layers[0]
-    for one in layers:
-        if (one.queries, one.keys) != (first.queries, first.keys):
+    for layer in layers:
+        if (layer.queries, layer.keys) != (first.queries, first.keys):
             raise SelectionError(
-                f"layers {first.layer} and {one.layer} attend over different tokens",
+                f"layers {first.layer} and {layer.layer} attend over different tokens",
                 "compare layers of one length: --layer",
             )
     return Material(
@@ -220,8 +220,8 @@ def head_groups(
         stack=asked.stack.name,
         heads=heads,
         groups=tuple(
-            HeadGroup(tuple(heads[i] for i in one.members), heads[one.typical], one.within)
-            for one in groups.groups
+            HeadGroup(tuple(heads[i] for i in group.members), heads[group.typical], group.within)
+            for group in groups.groups
         ),
         pairs=tuple((heads[i], heads[j], far) for i, j, far in nearest_pairs(distances, PAIRS)),
         distances=distances,
@@ -283,7 +283,7 @@ def side_by_side(asked: Request) -> SideBySide:
     return SideBySide(
         stack=asked.stack.name,
         maps=head_maps(asked.stack, asked.pairs, asked.appearance, asked.rows, asked.several),
-        pairs=tuple(sorted(pairs, key=lambda one: (math.isnan(one.distance), one.distance))),
+        pairs=tuple(sorted(pairs, key=lambda pair: (math.isnan(pair.distance), pair.distance))),
         queries=found.count,
         several=asked.several,
     )
@@ -301,7 +301,7 @@ def layer_matrix(asked: Request, progress: Callable[[float], None] | None = None
     numbers = list(asked.wanted)
     if len(numbers) < 2:
         raise SelectionError("one layer alone cannot be compared", "select more layers")
-    labels = np.array([numbers.index(one.layer) for one in groups.heads])
+    labels = np.array([numbers.index(head.layer) for head in groups.heads])
     shown = distance_map([f"L{number}" for number in numbers], between(groups.distances, labels))
     return DistanceMatrix(groups.stack, "layers", shown, groups.queries, groups.several)
 

@@ -201,10 +201,10 @@ def part_of(found: Material, head: Head, queries: Sequence[int], keys: Sequence[
     return take(full, queries, keys)
 
 
-def difference(one: Heatmap, other: Heatmap) -> Heatmap:
+def difference(cells: Heatmap, other: Heatmap) -> Heatmap:
     """The second map less the first, of one shape, drawn from minus to plus the largest."""
-    known = (one.states <= State.ZERO) & (other.states <= State.ZERO)
-    states = np.where(known, State.VALUE, np.maximum(one.states, other.states)).astype(np.uint8)
-    values = np.where(known, other.values - one.values, np.float32(0))
-    found = replace(one, values=values, states=states, scale="signed", measure="difference")
+    known = (cells.states <= State.ZERO) & (other.states <= State.ZERO)
+    states = np.where(known, State.VALUE, np.maximum(cells.states, other.states)).astype(np.uint8)
+    values = np.where(known, other.values - cells.values, np.float32(0))
+    found = replace(cells, values=values, states=states, scale="signed", measure="difference")
     return replace(found, vmax=largest(found))

@@ -59,7 +59,7 @@ def choose(heads: Sequence[Head]) -> Choice | None:
     if known(ranked[0], "content", 0.0) >= ENOUGH:
         runners = tuple(one for one in ranked[1:3] if known(one, "content", 0.0) >= ENOUGH)
         return Choice(ranked[0], "content", runners)
-    awake = [one for one in heads if sink_share(one) < SINK]
+    awake = [head for head in heads if sink_share(head) < SINK]
     if awake:
         return Choice(min(awake, key=lambda one: known(one, "normalized_entropy", 2.0)), "entropy")
     return Choice(min(heads, key=sink_share), "sink")

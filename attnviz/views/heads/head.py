@@ -76,7 +76,7 @@ def answers_to(head: Head, kind: str) -> bool:
     pattern = head.pattern.name.strip(" []<>").lower()
     if wanted in (pattern, head.pattern.category):
         return True
-    return SAID.get(wanted) in {one.name for one in names_of(head)}
+    return SAID.get(wanted) in {name.name for name in names_of(head)}
 
 
 def kinds_of(heads: Iterable[Head]) -> Iterator[str]:

@@ -61,7 +61,7 @@ class HeadTable:
 
     def fewer(self, score: str) -> int:
         """How many texts the means of a score are over at least; 0 when all, or none has it."""
-        counts = {one.counts.get(score, 0) for one in self.rows} - {0}
+        counts = {row.counts.get(score, 0) for row in self.rows} - {0}
         least = min(counts, default=0)
         return least if least < self.texts else 0
 
@@ -125,12 +125,12 @@ def listed(table: HeadTable) -> HeadTable:
 def table_matrix(table: HeadTable) -> HeadMatrix:
     """The score that the table is sorted by as layers × heads, of the stack of its first row."""
     stack = table.rows[0].stack
-    heads = [one.head for one in table.rows if one.stack == stack]
+    heads = [row.head for row in table.rows if row.stack == stack]
     layers, numbers = ({getattr(one, name) for one in heads} for name in ("layer", "head"))
     rows, columns = sorted(layers), sorted(numbers)
     values = np.full((len(rows), len(columns)), np.nan)
-    for one in heads:
-        values[rows.index(one.layer), columns.index(one.head)] = one.score(table.sort)
+    for head in heads:
+        values[rows.index(head.layer), columns.index(head.head)] = head.score(table.sort)
     return HeadMatrix(stack, table.sort, tuple(rows), tuple(columns), values, table.several)
 
 
@@ -138,7 +138,7 @@ def averaged(stack: str, heads: Sequence[Head]) -> RankedHead:
     """One head with the means and deviations of its scores over the texts."""
     if len(heads) == 1:
         return RankedHead(stack, heads[0])
-    names = dict.fromkeys(name for one in heads for name in one.scores)
+    names = dict.fromkeys(name for head in heads for name in head.scores)
     values = {name: np.array([one.score(name) for one in heads]) for name in names}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a score that no text has

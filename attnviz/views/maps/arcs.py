@@ -67,7 +67,7 @@ def arcs(
         )
     layers = {number: prepared(stack.by_layer[number], appearance) for number, _ in wanted}
     first = layers[wanted[0][0]]
-    if any((one.queries, one.keys) != (first.queries, first.keys) for one in layers.values()):
+    if any((layer.queries, layer.keys) != (first.queries, first.keys) for layer in layers.values()):
         raise SelectionError("these layers see different tokens", "choose one with --layer")
     most = max(
         len(axis) if some is None else len(some)

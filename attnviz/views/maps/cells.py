@@ -134,19 +134,19 @@ def _among(indices: Sequence[int], spans: Spans, wanted: Sequence[int]) -> list[
     return left or [i for i, (first, _) in enumerate(spans) if first in names]
 
 
-def take(one: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
+def take(heatmap: Heatmap, rows: Sequence[int], columns: Sequence[int]) -> Heatmap:
     """The map with only these rows and columns."""
-    if (len(rows), len(columns)) == one.shape:
-        return one
+    if (len(rows), len(columns)) == heatmap.shape:
+        return heatmap
     grid = _ranges(rows, columns) or np.ix_(list(rows), list(columns))
     return replace(
-        one,
-        values=one.values[grid],
-        states=one.states[grid],
-        rows=tuple(one.rows[i] for i in rows),
-        columns=tuple(one.columns[j] for j in columns),
-        sinks=one.sinks[list(columns)],
-        cells=None if one.cells is None else one.cells[grid],
+        heatmap,
+        values=heatmap.values[grid],
+        states=heatmap.states[grid],
+        rows=tuple(heatmap.rows[i] for i in rows),
+        columns=tuple(heatmap.columns[j] for j in columns),
+        sinks=heatmap.sinks[list(columns)],
+        cells=None if heatmap.cells is None else heatmap.cells[grid],
     )
 
 
@@ -156,29 +156,35 @@ def _ranges(*indices: Sequence[int]) -> tuple[slice, ...] | None:
     return tuple(slice(some[0], some[-1] + 1) for some in indices) if all(found) else None
 
 
-def renormalized(one: Heatmap) -> Heatmap:
+def renormalized(heatmap: Heatmap) -> Heatmap:
     """The map with every row divided by its sum; rows of zeros stay."""
-    sums = _row_sums(one)[:, None]
-    return replace(one, values=one.values / np.where(sums > 0, sums, 1))
+    sums = _row_sums(heatmap)[:, None]
+    return replace(heatmap, values=heatmap.values / np.where(sums > 0, sums, 1))
 
 
-def _row_sums(one: Heatmap) -> np.ndarray:
+def _row_sums(heatmap: Heatmap) -> np.ndarray:
     """Float (rows,): what stands in the cells of each row."""
-    sums = np.zeros(one.shape[0], one.values.dtype)
-    for rows in blocks(*one.shape):
-        sums[rows] = np.where(one.states[rows] <= State.ZERO, one.values[rows], 0).sum(axis=1)
+    sums = np.zeros(heatmap.shape[0], heatmap.values.dtype)
+    for rows in blocks(*heatmap.shape):
+        sums[rows] = np.where(heatmap.states[rows] <= State.ZERO, heatmap.values[rows], 0).sum(
+            axis=1
+        )
     return sums
 
 
-def largest(one: Heatmap) -> float:
+def largest(heatmap: Heatmap) -> float:
     """The largest value off the sink columns, or of all when there are no others; of signed
     ones the largest size.
     """
-    counted = ~one.sinks if one.sinks.any() and not one.sinks.all() else np.ones_like(one.sinks)
+    counted = (
+        ~heatmap.sinks
+        if heatmap.sinks.any() and not heatmap.sinks.all()
+        else np.ones_like(heatmap.sinks)
+    )
     found = [0.0]
-    for rows in blocks(*one.shape):
-        values = np.abs(one.values[rows]) if one.scale == "signed" else one.values[rows]
-        known = (one.states[rows] <= State.ZERO) & counted
+    for rows in blocks(*heatmap.shape):
+        values = np.abs(heatmap.values[rows]) if heatmap.scale == "signed" else heatmap.values[rows]
+        known = (heatmap.states[rows] <= State.ZERO) & counted
         found.append(float(values.max(initial=0.0, where=known)))
     return float(np.max(found))
 

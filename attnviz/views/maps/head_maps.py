@@ -68,17 +68,17 @@ def head_maps(
     )
 
 
-def with_learned(one: Heatmap, layer: LayerAttention, head: int) -> Heatmap:
+def with_learned(cells: Heatmap, layer: LayerAttention, head: int) -> Heatmap:
     """The map with a note on the share that its rows give to no key (learned sinks)."""
     missing = missing_share(layer, layer.heads.index(head))
     short = set(missing.nonzero()[0].tolist())
-    rows = (i for a, b in one.rows for i in range(a, b) if not layer.queries.padding[i])
+    rows = (i for a, b in cells.rows for i in range(a, b) if not layer.queries.padding[i])
     if not short or not any(i in short for i in rows):
-        return one
+        return cells
     note = "a learned sink takes what rows lack to 100 %"
-    if one.hidden or any("renormalised to 1" in note for note in one.notes):
+    if cells.hidden or any("renormalised to 1" in note for note in cells.notes):
         note = "learned sinks are not shown"
-    return replace(one, notes=(*one.notes, note))
+    return replace(cells, notes=(*cells.notes, note))
 
 
 def notes_of(maps: Sequence[Heatmap]) -> tuple[str, ...]:

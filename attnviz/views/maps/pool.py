@@ -23,28 +23,28 @@ BY_RANK = np.array(
 RANK = np.argsort(BY_RANK).astype(np.uint8)  # of every State
 
 
-def pooled(one: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
+def pooled(heatmap: Heatmap, max_rows: int, max_columns: int) -> Heatmap:
     """The map in at most this many rows and columns; itself when it fits.
 
     With `mass` a pooled cell is the attention that a query of its rows gives to all its columns
     together, on average: rows sum to what they did. `mean` is the mean of its cells, without those
     that are masked or padding, `max` the largest (docs/metrics.md, pooling).
     """
-    height, width = one.shape
+    height, width = heatmap.shape
     if height <= max_rows and width <= max_columns:
-        return one
+        return heatmap
     rows = even_bins(height, max(1, max_rows))
-    columns = column_bins(one.sinks, max(1, max_columns))
-    parts = [_reduced(part, bins, columns) for part, bins in _parts(one, rows)]
+    columns = column_bins(heatmap.sinks, max(1, max_columns))
+    parts = [_reduced(part, bins, columns) for part, bins in _parts(heatmap, rows)]
     values, states, cells = (np.concatenate(some) for some in zip(*parts, strict=True))
     small = replace(
-        one,
+        heatmap,
         values=values,
         states=states,
-        rows=tuple((one.rows[a][0], one.rows[b - 1][1]) for a, b in rows),
-        columns=tuple((one.columns[a][0], one.columns[b - 1][1]) for a, b in columns),
-        sinks=np.logical_or.reduceat(one.sinks, [a for a, _ in columns]),
-        pooled=one.reduce,
+        rows=tuple((heatmap.rows[a][0], heatmap.rows[b - 1][1]) for a, b in rows),
+        columns=tuple((heatmap.columns[a][0], heatmap.columns[b - 1][1]) for a, b in columns),
+        sinks=np.logical_or.reduceat(heatmap.sinks, [a for a, _ in columns]),
+        pooled=heatmap.reduce,
         cells=cells,
     )
     return replace(small, vmax=largest(small))
@@ -87,42 +87,44 @@ def _broken_bins(alone: np.ndarray, size: int) -> Bins:
     return bins
 
 
-def _parts(one: Heatmap, rows: Bins) -> Iterator[tuple[Heatmap, Bins]]:
+def _parts(heatmap: Heatmap, rows: Bins) -> Iterator[tuple[Heatmap, Bins]]:
     """The map in parts of at most `BLOCK` cells, or of one bin of rows, each with its bins."""
     tall = max(b - a for a, b in rows)
-    size = max(1, BLOCK // max(1, tall * one.shape[1]))
+    size = max(1, BLOCK // max(1, tall * heatmap.shape[1]))
     for i in range(0, len(rows), size):
         some = rows[i : i + size]
         start = some[0][0]
         cut = slice(start, some[-1][1])
         part = replace(
-            one,
-            values=one.values[cut],
-            states=one.states[cut],
-            rows=one.rows[cut],
-            cells=None if one.cells is None else one.cells[cut],
+            heatmap,
+            values=heatmap.values[cut],
+            states=heatmap.states[cut],
+            rows=heatmap.rows[cut],
+            cells=None if heatmap.cells is None else heatmap.cells[cut],
         )
         yield part, [(a - start, b - start) for a, b in some]
 
 
-def _reduced(one: Heatmap, rows: Bins, columns: Bins) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _reduced(
+    heatmap: Heatmap, rows: Bins, columns: Bins
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Values and states of the pooled cells, and how many cells of the map each holds."""
     tops, lefts = [a for a, _ in rows], [a for a, _ in columns]
-    known = one.states <= ZERO
-    values = np.where(known, one.values, np.float32(0))
-    held = known * np.float32(1) if one.cells is None else one.cells * known
+    known = heatmap.states <= ZERO
+    values = np.where(known, heatmap.values, np.float32(0))
+    held = known * np.float32(1) if heatmap.cells is None else heatmap.cells * known
     cells = _summed(held, tops, lefts)
-    if one.reduce == "max":
+    if heatmap.reduce == "max":
         out = np.maximum.reduceat(np.maximum.reduceat(values, tops, axis=0), lefts, axis=1)
-    elif one.reduce == "mean":
+    elif heatmap.reduce == "mean":
         out = _summed(values * held, tops, lefts) / np.maximum(cells, 1)
     else:
-        real = (one.states != State.PADDED).any(axis=1).astype(np.float32)
-        real *= np.array([b - a for a, b in one.rows], np.float32)
+        real = (heatmap.states != State.PADDED).any(axis=1).astype(np.float32)
+        real *= np.array([b - a for a, b in heatmap.rows], np.float32)
         values = values * np.where(real > 0, real, 1)[:, None]
         out = _summed(values, tops, lefts)
         out = out / np.maximum(np.add.reduceat(real, tops), 1)[:, None]
-    return out, _pooled_states(one.states, out, tops, lefts), cells
+    return out, _pooled_states(heatmap.states, out, tops, lefts), cells
 
 
 def _summed(values: np.ndarray, tops: Sequence[int], lefts: Sequence[int]) -> np.ndarray:

@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 DECADES = 3  # the log scale runs over this many below the largest value
 
 
-def positions(one: Heatmap) -> np.ndarray:
+def positions(heatmap: Heatmap) -> np.ndarray:
     """Float (rows, columns): the place of every cell on the scale, 0 to 1, NaN for no value.
 
     Sink columns are off the scale: they stand at their own value.
     """
-    known = one.states <= State.ZERO
-    values = np.where(known, one.values, np.nan).astype(np.float64)
-    place = _place(np.where(one.sinks[None], np.nan, values), one)
-    place = np.where(one.sinks[None], values, place)
+    known = heatmap.states <= State.ZERO
+    values = np.where(known, heatmap.values, np.nan).astype(np.float64)
+    place = _place(np.where(heatmap.sinks[None], np.nan, values), heatmap)
+    place = np.where(heatmap.sinks[None], values, place)
     return np.asarray(np.clip(place, 0, 1))
 
 
-def _place(values: np.ndarray, one: Heatmap) -> np.ndarray:
-    top = one.vmax or 1.0
-    if one.scale == "signed":
+def _place(values: np.ndarray, heatmap: Heatmap) -> np.ndarray:
+    top = heatmap.vmax or 1.0
+    if heatmap.scale == "signed":
         return np.asarray((values / top + 1) / 2)
-    if one.scale == "linear":
+    if heatmap.scale == "linear":
         return np.asarray(values / top)
-    if one.scale == "sqrt":
+    if heatmap.scale == "sqrt":
         return np.asarray(np.sqrt(np.maximum(values, 0) / top))
-    if one.scale == "log":
+    if heatmap.scale == "log":
         floor = 10.0**-DECADES
         return np.asarray(1 + np.log10(np.clip(values / top, floor, None)) / DECADES)
-    if one.scale == "row":
+    if heatmap.scale == "row":
         filled = np.where(np.isnan(values), 0, values)
         best = filled.max(axis=1, keepdims=True, initial=0)
         return np.asarray(values / np.where(best > 0, best, 1))
@@ -55,18 +55,18 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return out.reshape(values.shape)
 
 
-def description(one: Heatmap) -> str:
+def description(heatmap: Heatmap) -> str:
     """The legend's words for the scale: `0 – 0.73 linear`."""
-    top = number(one.vmax)
-    if one.scale == "log":
-        return f"{number(one.vmax * 10.0**-DECADES)} – {top} log"
+    top = number(heatmap.vmax)
+    if heatmap.scale == "log":
+        return f"{number(heatmap.vmax * 10.0**-DECADES)} – {top} log"
     return {
         "linear": f"0 – {top} linear",
         "signed": f"-{top} – {top}",
         "sqrt": f"0 – {top} square root",
         "row": "0 – the largest of each row",
         "rank": f"rank of the cell, values 0 – {top}",
-    }[one.scale]
+    }[heatmap.scale]
 
 
 def number(value: float) -> str:

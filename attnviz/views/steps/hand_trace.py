@@ -91,7 +91,7 @@ class HandTrace:
     @property
     def masked(self) -> np.ndarray:
         """(heads, queries, keys): the scores with -inf at masked keys."""
-        return next(one.values for one in self.steps if one.name == "masked")
+        return next(step.values for step in self.steps if step.name == "masked")
 
 
 def hand_trace(
