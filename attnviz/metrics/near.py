@@ -18,11 +18,13 @@ Cells = tuple["Tensor", "Tensor", "Tensor"]
 
 
 class Near:
-    """The sums and counts of the cells at some offsets, query − key; of none in cross stacks."""
+    """The sums and counts of the cells at some offsets, query − key; of none where queries and keys
+    are not one sequence.
+    """
 
     def __init__(self, site: Site, offsets: Sequence[int], device: torch.device) -> None:
         self.offsets = torch.tensor(offsets, device=device)
-        self.none = site.cross
+        self.none = not site.one_sequence
         self.sums = torch.zeros(len(site.heads), len(offsets), dtype=torch.float32, device=device)
         self.counts = torch.zeros(len(offsets), dtype=torch.float32, device=device)
 

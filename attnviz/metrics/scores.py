@@ -41,8 +41,9 @@ class Masses:
     row's largest weight on a key that is not special (on any key when all are), so that a sink on
     a separator does not pass for an aim. It and the masses are shares of a row in [0, 1], of rows
     as they are; `self`, `previous` and `next` average over the queries for which the target
-    exists, and are NaN in cross stacks. `sink` is the largest column mean. A column's mean runs
-    over the counted queries that may look at it, and is NaN where fewer than half of them may.
+    exists, and are NaN where queries and keys are not one sequence, as in cross stacks. `sink` is
+    the largest column mean. A column's mean runs over the counted queries that may look at it, and
+    is NaN where fewer than half of them may.
     """
 
     passes: int = 1
@@ -118,7 +119,8 @@ class Content:
     Of every weight, what exceeds the largest of: the column's mean over the other queries, the
     mean of the same offset (up to 4) over the other cells, and 1 / allowed keys; summed over the
     keys that are not the query itself, special or punctuation (nor the first token of causal
-    stacks); averaged over the counted queries. Cross stacks have neither offsets nor a self.
+    stacks); averaged over the counted queries. Cross stacks have neither offsets nor a self; NaN in
+    other stacks where queries and keys are not one sequence, since the query itself is not known.
     Also keeps `links` (queries, 4): head, key, weight and excess of each query's largest excess
     in any head of the layer, NaN where there is none (docs/metrics.md, content).
     """
@@ -197,6 +199,9 @@ class _Content:
 
     def result(self) -> Mapping[str, Tensor]:
         rows = max(1, int(self.queries.counted.sum()))
+        if not (self.site.cross or self.site.one_sequence):
+            self.total.fill_(math.nan)
+            self.links.fill_(math.nan)
         return {"score.content": self.total / rows, "links": self.links}
 
 

@@ -35,7 +35,8 @@ class Structure:
 
     `vertical` is the share of all attention that the heaviest columns hold that have a tenth of
     the allowed cells between them (one at least), `slash` that of the heaviest diagonals. They run
-    over the counted queries. `slash` and `slashes` are NaN in cross stacks.
+    over the counted queries. `slash` and `slashes` are NaN where queries and keys are not one
+    sequence, as in cross stacks.
     """
 
     passes: int = 1
@@ -48,7 +49,7 @@ class Structure:
 class _Structure:
     def __init__(self, site: Site, device: torch.device) -> None:
         heads, queries, keys = len(site.heads), len(site.queries), len(site.keys)
-        self.queries, self.cross = Queries.of(site, device), site.cross
+        self.queries, self.one_sequence = Queries.of(site, device), site.one_sequence
         self.columns = torch.zeros(heads, keys, dtype=torch.float32, device=device)
         self.column_cells = torch.zeros(keys, dtype=torch.float32, device=device)
         self.diagonals = torch.zeros(heads, queries + keys - 1, dtype=torch.float32, device=device)
@@ -62,7 +63,7 @@ class _Structure:
         found = block.of(rows, self.queries.real_keys)
         self.columns[:, keys] += block.column_sums(rows)
         self.column_cells[keys] += found.of_keys
-        if self.cross:
+        if not self.one_sequence:
             return
         weights = block.weights if bool(rows.all()) else block.weights * rows[:, None]
         sums, cells = diagonal_sums(weights), diagonal_sums(found.chosen.float()[None])[0]
@@ -79,7 +80,7 @@ class _Structure:
             "heavy_keys": heaviest(self.columns, key),
             "slashes": heaviest(self.diagonals, offset),
         }
-        if self.cross:
+        if not self.one_sequence:
             for name in ("score.slash", "slashes"):
                 out[name].fill_(math.nan)
         return out

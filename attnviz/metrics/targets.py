@@ -61,7 +61,6 @@ class Targets:
 class _Targets:
     def __init__(self, site: Site, device: torch.device) -> None:
         self.site, self.queries = site, Queries.of(site, device)
-        self.one_sequence = not site.cross and len(site.queries) == len(site.keys)
         self.position = torch.arange(len(site.keys), device=device)
         self.copies = Copies(site.keys, device)
         self.targets = self.queries.real_keys & ~self.queries.special
@@ -75,7 +74,7 @@ class _Targets:
 
     def update(self, block: RowBlock, step: int) -> None:
         rows = self.queries.rows(block)
-        if not self.one_sequence or not bool(rows.any()):
+        if not self.site.one_sequence or not bool(rows.any()):
             return
         weights, mass = block.weights, block.row_sums
         if not bool(rows.all()):
@@ -133,7 +132,7 @@ class _Targets:
     def result(self) -> Mapping[str, Tensor]:
         counts: dict[str, Tensor] = {"distance": self.mass, "offset": self.mass, **self.rows}
         means = {name: total / counts[name] for name, total in self.totals.items()}
-        if not self.one_sequence:
+        if not self.site.one_sequence:
             means = {name: total.fill_(math.nan) for name, total in means.items()}
         return {f"score.{name}": mean.float() for name, mean in means.items()}
 

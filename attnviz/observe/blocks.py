@@ -59,6 +59,13 @@ class Site:
     values: Values | None = field(default=None, compare=False, repr=False)
     source: object = field(default=None, compare=False, repr=False)
 
+    @property
+    def one_sequence(self) -> bool:
+        """Whether query i and key i are one position. With slots of a cache or a prefix among the
+        keys they are not, and where the queries stand among them is not known.
+        """
+        return not self.cross and len(self.queries) == len(self.keys)
+
 
 @dataclass(frozen=True)
 class Cells:

@@ -9,6 +9,8 @@ import pytest
 
 from attnviz.attention.axis import Axis
 from attnviz.metrics.scores import Content, Masses
+from attnviz.metrics.structure import Structure
+from attnviz.metrics.targets import Targets
 from attnviz.observe import stream
 from tests.sources import (
     causal_uniform,
@@ -234,3 +236,18 @@ def test_content_equals_its_definition() -> None:
             total += max(0.0, maps[i, j] - expected)
     found = observed(maps, [Content()])["score.content"][0]
     assert found == pytest.approx(total / size, abs=1e-5)
+
+
+def test_positions_that_are_not_known_give_no_number() -> None:
+    """Three slots of a prefix before the keys: each query looks at its own token, or before it."""
+    own, before = np.eye(5, 8, 3), np.eye(5, 8, 2)
+    maps = np.stack([own, before]).astype(np.float32)
+    found = observed(maps, [Masses(), Content(), Structure(), Targets()])
+    for name in ("self", "previous", "next", "content", "slash", "distance", "offset", "local",
+                 "streaming"):  # fmt: skip
+        assert np.isnan(found[f"score.{name}"]).all(), name
+    assert np.isnan(found["links"]).all()
+    assert np.isnan(found["slashes"]).all()
+    np.testing.assert_allclose(found["score.entropy"], 0, atol=1e-6)
+    np.testing.assert_allclose(found["score.confidence"], 1)
+    assert (found["score.vertical"] > 0).all()

@@ -128,7 +128,8 @@ def row_weights(
 ) -> np.ndarray | None:
     """Float (keys,): the mean row of these queries, from whole maps, a window or the heaviest keys.
 
-    NaN where a key is not among those that were kept, which in a window are at least `keys`.
+    NaN where a key is not among those that were kept of every query, which in a window are at least
+    `keys`.
     """
     index = layer.heads.index(head)
     chosen = list(queries)
@@ -142,9 +143,16 @@ def row_weights(
         return row
     if "top_keys" not in layer.kept:
         return None
+    known = np.ones(len(row), bool)
+    total = np.zeros(len(row))
     for query in chosen:
         top = layer.kept["top_keys"][index, query]
-        known = top >= 0
-        weights = layer.kept["top_weights"][index, query][known] / len(chosen)
-        row[top[known]] = np.nan_to_num(row[top[known]]) + weights
-    return row
+        kept_keys = top[top >= 0]
+        own = np.zeros(len(row), bool)
+        own[kept_keys] = True
+        if layer.causal and len(layer.queries) == len(layer.keys):
+            own[query + 1 :] = True  # later keys get nothing, which is known
+        known &= own
+        weights = layer.kept["top_weights"][index, query][top >= 0]
+        total[kept_keys] += weights / len(chosen)
+    return np.where(known, total, np.nan)

@@ -12,6 +12,7 @@ from attnviz.attention.selection import Selection
 from attnviz.errors import SelectionError
 from attnviz.views.heads.head import names_of
 from attnviz.views.heads.head_table import head_table, table_matrix
+from attnviz.views.heads.query_grid import row_weights
 from attnviz.views.heads.score_matrix import EDGE
 from tests.captures import WORDS, axis, capture, layer, translation
 
@@ -146,3 +147,36 @@ def test_matrix_of_the_table() -> None:
     np.testing.assert_array_equal(matrix.values, found.scores["self"]["self"][:, [0, 3]])
     few = head_table([found], Selection(), kind="previous")
     assert np.isfinite(table_matrix(few).values).sum() == len(few.rows)
+
+
+def test_what_is_known_of_some_tokens_of_a_word_alone_is_not_known() -> None:
+    """Of a query of two tokens, a key that was kept for one of them only has no weight."""
+    held = capture(["a", "b", "c", "d", "e", "f"])
+    first = held.stacks["self"].layer(0)
+    weights = first.kept["weights"]
+    order = np.argsort(-weights, axis=-1)[..., :2]
+    few = {
+        "top_keys": order.astype(np.int32),
+        "top_weights": np.take_along_axis(weights, order, axis=-1),
+    }
+    pooled = replace(first, kept=few)
+    whole = row_weights(first, 3, [1, 2])
+    row = row_weights(pooled, 3, [1, 2])
+    both = set(order[3, 1]) & set(order[3, 2])
+    assert {key for key in range(6) if not np.isnan(row[key])} == both
+    for key in both:
+        assert row[key] == pytest.approx(whole[key], rel=1e-6)
+    alone = row_weights(pooled, 3, [1])
+    assert {key for key in range(6) if not np.isnan(alone[key])} == set(order[3, 1])
+
+
+def test_keys_behind_a_causal_query_are_known_to_get_nothing() -> None:
+    held = capture(["a", "b", "c", "d"], causal=True)
+    first = held.stacks["self"].layer(0)
+    weights = first.kept["weights"]
+    order = np.argsort(-weights, axis=-1)[..., :1]
+    top = np.take_along_axis(weights, order, axis=-1)
+    pooled = replace(first, kept={"top_keys": order.astype(np.int32), "top_weights": top})
+    row = row_weights(pooled, 0, [1])
+    assert row[2] == row[3] == 0
+    assert np.isnan(row[:2]).sum() == 1
