@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import attnviz.models.load
 from attnviz.cli.app import run
 from attnviz.errors import ModelError
 from tests.models import tiny
@@ -108,3 +109,31 @@ def test_names_from_a_folder_reach_the_terminal_as_text(
     shown = answer("inspect", TEXT, "-m", path)
     assert "No prediction: no ␛[31m<U+202E> in the text." in shown
     assert "\x1b" not in shown
+
+
+def test_facts_of_a_class_are_handed_in_by_a_file(
+    answer: Callable[..., str],
+    refused: Callable[..., str],
+    folder: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handed = []
+    load = attnviz.models.load.load
+
+    def noted(*arguments: Any, **settings: Any) -> Any:
+        handed.append(settings["anatomy"])
+        return load(*arguments, **settings)
+
+    monkeypatch.setattr(attnviz.models.load, "load", noted)
+    facts = tmp_path / "facts.toml"
+    facts.write_text('heads = "num_attention_heads"\noutput_projection = ["dense", "mix"]\n')
+    asked = ["inspect", "the cat", "-m", folder("bert"), "--anatomy", facts]
+    assert "What each head does" in answer(*asked)
+    [found] = handed
+    assert found["heads"] == "num_attention_heads"
+    facts.write_text("hedas = 3\n")
+    err = refused(2, *asked)
+    assert "anatomy knows no 'hedas'" in err
+    assert "heads" in err.splitlines()[1]
+    assert "cannot be read" in refused(1, *asked[:-1], tmp_path / "none.toml")

@@ -87,4 +87,4 @@ def read_anatomy(path: str | Path) -> Mapping[str, Any]:
 def missing(fact: str) -> str:
     """What to do where a fact of a model is not known."""
     kind = "name or number" if KINDS[fact] == "Numbers" else "name"
-    return f"hand in its {kind}: attnviz.load(…, anatomy={{{fact!r}: …}})"
+    return f"hand in its {kind}: attnviz.load(…, anatomy={{{fact!r}: …}}), or --anatomy FILE.toml"

@@ -43,12 +43,15 @@ def largest_difference(captures: list[attnviz.Capture], maps: list[Tensor]) -> f
     )
 
 
+HINT = "hand in its name or number: attnviz.load(…, anatomy={'heads': …}), or --anatomy FILE.toml"
+
+
 @pytest.mark.parametrize("examples", [1, 3])
 def test_heads_of_an_unknown_name_are_missed(examples: int) -> None:
     why = rf"blocks\.\*, whose softmax has shape \({4 * examples}, 6, 6\): how many heads it has"
     with pytest.raises(CaptureError, match=rf"no attention of Chunky can be shown: {why}") as error:
         attnviz.captures(chunky(), {"input_ids": ids(examples)})
-    assert error.value.hint == "hand in its name or number: attnviz.load(…, anatomy={'heads': …})"
+    assert error.value.hint == HINT
 
 
 @pytest.mark.parametrize("examples", [1, 3])
@@ -71,7 +74,7 @@ def test_what_was_left_out_beside_other_attention_is_noted() -> None:
     (note,) = (one for one in found.notes if "not shown" in one)
     assert note == (
         "not shown: blocks.*, whose softmax has shape (4, 6, 6): how many heads it has is not "
-        "known; hand in its name or number: attnviz.load(…, anatomy={'heads': …})"
+        f"known; {HINT}"
     )
 
 
