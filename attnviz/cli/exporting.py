@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from attnviz.attention.capture import Capture
     from attnviz.attention.selection import Selection
     from attnviz.attention.store.rounded import StoreDtype
+    from attnviz.cli.options.selection import Selecting
     from attnviz.cli.options.spread import Given
     from attnviz.cli.options.view import Looking
     from attnviz.cli.sink import Sink
@@ -134,8 +135,11 @@ class Export:
         }
 
 
-def check_looking(given: Given, kind: str, looking: Looking) -> None:
-    """Raise UsageError for an option that does nothing to this kind of file or view."""
+def check_looking(given: Given, kind: str, looking: Looking, selecting: Selecting) -> None:
+    """Raise UsageError for an option that does nothing to this kind of file or view, and for a view
+    that cannot be had, before any model runs.
+    """
+    check_view_had(kind, looking.view, selecting)
     image = kind in IMAGES
     if image and looking.view in UNDRAWN:
         given.refuse(f".{kind}", {"--view": "a picture shows map, grid, arcs or matrix"})
@@ -151,3 +155,15 @@ def check_looking(given: Given, kind: str, looking: Looking) -> None:
         raise UsageError(
             f".{kind} holds the weights as they are", "leave --words, --hide-special, --renormalize"
         )
+
+
+def check_view_had(kind: str, view: str, selecting: Selecting) -> None:
+    """Raise UsageError for a view that this selection or kind of file cannot have."""
+    if view == "arcs" and kind == "table":
+        raise UsageError(
+            "--view arcs is for pictures and data", "-o FILE.svg, or --view map for the terminal"
+        )
+    if view == "query" and selecting.query is None:
+        raise UsageError("--view query is about one token", "name it with --query")
+    if view == "matrix" and (selecting.query or selecting.key):
+        raise UsageError("--view matrix shows scores of whole heads", "leave --query and --key")

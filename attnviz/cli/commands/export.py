@@ -117,12 +117,11 @@ def export(
     kind = writing.kind(template)
     if not several:
         given.refuse("a single input", SINGLE)
-    check_effects(given, kind, looking)
+    check_effects(given, kind, looking, selecting)
     template.check(several=several)
     style = picturing.style()
     if kind in IMAGES:
         style.check()
-        check_tokens(selecting, looking)
     load, run = running.load_request(reading.model), running.run_request(selection, reading)
     appearance = looking.appearance()
     if writing.min_weight is not None:
@@ -144,9 +143,9 @@ def export(
         write(capture, template, kind, index)
 
 
-def check_effects(given: Given, kind: str, looking: Looking) -> None:
+def check_effects(given: Given, kind: str, looking: Looking, selecting: Selecting) -> None:
     """Raise UsageError for an option that does nothing to this kind of file or view."""
-    check_looking(given, kind, looking)
+    check_looking(given, kind, looking, selecting)
     image, view = kind in IMAGES, looking.view
     idle: dict[str, str] = {} if image else dict(PICTURES)
     if not image:
@@ -158,9 +157,3 @@ def check_effects(given: Given, kind: str, looking: Looking) -> None:
     if kind not in ("csv", "tsv", "align") and not (image and view == "arcs"):
         idle["--min-weight"] = "it is for .csv .tsv .align and --view arcs"
     given.refuse(f".{kind} (--view {view})" if image else f".{kind}", idle)
-
-
-def check_tokens(selecting: Selecting, looking: Looking) -> None:
-    """Raise UsageError where tokens are named for scores of whole heads."""
-    if looking.view == "matrix" and (selecting.query or selecting.key):
-        raise UsageError("--view matrix shows scores of whole heads", "leave --query and --key")

@@ -61,7 +61,7 @@ def inspect(
     )
     if not several:
         given.refuse("a single input", SINGLE)
-    check_looking(given, sink.kind, looking)
+    check_looking(given, sink.kind, looking, selecting)
     load, run = running.load_request(reading.model), running.run_request(selection, reading)
     if running.plan:
         Planning(run, sink)([source], load)
