@@ -30,13 +30,7 @@ REWORDED = {
     "argument(s)": "arguments",
 }
 
-app = typer.Typer(
-    name="attnviz",
-    help="See what every attention head of a transformers model looks at.",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog='Start with: attnviz inspect "The old sailor met the widow, and then the old sailor"',
-)
+START = 'Start with: attnviz inspect "The old sailor met the widow, and then the old sailor"'
 COMMANDS: dict[str, Callable[..., None]] = {}
 SCORES = "{scores}"  # in the help text of a command: the list of scores
 
@@ -46,7 +40,6 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         COMMANDS[name] = function
-        app.command(name, help=help_of(function))(spread(function))
         return function
 
     return register
@@ -73,8 +66,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def _root(
+def root(
     version: Annotated[
         bool,
         typer.Option(
@@ -83,6 +75,29 @@ def _root(
     ] = False,
 ) -> None:
     """See what every attention head of a transformers model looks at."""
+
+
+def app_for(chosen: str) -> typer.Typer:
+    """The command line with the options of the chosen command; of others it has names and help.
+
+    Typer reads the options of every command that it is given, which takes longer than one.
+    """
+    app = typer.Typer(
+        name="attnviz",
+        help=root.__doc__,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog=START,
+    )
+    app.callback()(root)
+    for name, function in COMMANDS.items():
+        own = spread(function) if name == chosen else unread
+        app.command(name, help=help_of(function))(own)
+    return app
+
+
+def unread() -> None:
+    """Stand for a command that was not chosen."""
 
 
 def run(arguments: list[str]) -> int:
@@ -114,11 +129,11 @@ def called(arguments: list[str]) -> int:
     """The exit code of the command. Raises AttnvizError, UsageError for a wrong command line."""
     if not arguments:
         with contextlib.redirect_stdout(sys.stderr):
-            app(["--help"], prog_name="attnviz", standalone_mode=False)
+            app_for("")(["--help"], prog_name="attnviz", standalone_mode=False)
         return UsageError.exit_code
     suggest(arguments)
     try:
-        code = app(arguments, prog_name="attnviz", standalone_mode=False)
+        code = app_for(arguments[0])(arguments, prog_name="attnviz", standalone_mode=False)
     except SystemExit as stop:
         code = stop.code
     except TyperException as error:

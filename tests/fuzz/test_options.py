@@ -19,7 +19,7 @@ import pytest
 import typer
 
 import attnviz.models.load
-from attnviz.cli.app import app, run
+from attnviz.cli.app import COMMANDS, app_for, run
 from attnviz.cli.options.picture import PICTURES
 from tests.captures import capture, translation
 
@@ -120,8 +120,11 @@ class Terminal(io.TextIOWrapper):
 
 def options() -> list[tuple[str, Any]]:
     """Every (command, option or argument) of the command line."""
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
-    return [(name, one) for name, command in commands.items() for one in command.params]
+    return [
+        (name, parameter)
+        for name in COMMANDS
+        for parameter in typer.main.get_command(app_for(name)).commands[name].params  # type: ignore[attr-defined]
+    ]
 
 
 def choices(option: Any) -> list[str]:
