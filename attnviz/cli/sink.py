@@ -70,13 +70,7 @@ class Sink:
         name, suffix = self.template.text, self.template.suffix
         if self.template.printed:
             return
-        if suffix not in kinds:
-            shown = f".{suffix}" if suffix else "no suffix"
-            there = f"it writes {' '.join(f'.{kind}' for kind in kinds)}"
-            raise UsageError(
-                f"-o {name}: {shown} is no format that attnviz writes here",
-                f"{there}; {instead}" if instead else there,
-            )
+        self.template.require_suffix(kinds, instead)
         if self.form != "table" and suffix not in (self.form, "safetensors"):
             option = "--json" if self.form == "json" else f"--format {self.form}"
             raise UsageError(

@@ -55,8 +55,6 @@ class Template:
         """Raise UsageError when one file would hold many texts, or the name has a place that is
         not filled; OutputError where the file cannot be made.
         """
-        if self.printed:
-            return
         for name in FIELDS:
             if name in self.fields and name not in filled:
                 places = ", ".join(f"{{{field}}}" for field in filled) or "no places"
@@ -65,8 +63,18 @@ class Template:
                 )
         if several and "index" not in self.fields:
             raise UsageError("-o holds one text, --texts gives many", "put {index} into the name")
-        if not self.fields:
+        if not self.fields and not self.printed:
             writable(self.path())
+
+    def require_suffix(self, kinds: tuple[str, ...], instead: str = "") -> None:
+        """Raise UsageError for another kind; `instead` says where such files come from."""
+        if self.suffix not in kinds:
+            shown = f".{self.suffix}" if self.suffix else "no suffix"
+            there = f"it writes {' '.join(f'.{kind}' for kind in kinds)}"
+            raise UsageError(
+                f"-o {self.text}: {shown} is no format that attnviz writes here",
+                f"{there}; {instead}" if instead else there,
+            )
 
     def path(self, **values: object) -> Path:
         """The path with its places filled; a slash in a value does not make a folder."""

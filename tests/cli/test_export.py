@@ -314,3 +314,9 @@ def test_a_picture_that_looks_empty_comes_with_a_hint(
     asked = ["--file", "sample:text/long", "--layer", "3", "--scale", scale]
     result = call("export", *asked, "-m", "sample:english", "-o", tmp_path / "a.png")
     assert ("below a tenth of the scale: --scale sqrt shows them" in result.err) is hinted
+
+
+def test_standard_output_holds_one_text(refused: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "two.txt").write_text("the cat\nthe mat\n")
+    asked = ["export", "--texts", tmp_path / "two.txt", "-o", "-", "--format", "csv"]
+    assert "-o holds one text, --texts gives many" in refused(2, *asked)

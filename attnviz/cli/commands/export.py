@@ -76,12 +76,7 @@ class Writing:
             return self.format_
         if template.printed:
             raise UsageError("-o - needs a --format", f"one of {', '.join(NUMBERS)}")
-        if template.suffix not in KINDS:
-            shown = f".{template.suffix}" if template.suffix else "no suffix"
-            raise UsageError(
-                f"-o {template.text}: {shown} is no format that attnviz writes here",
-                f"it writes {' '.join(f'.{kind}' for kind in KINDS)}",
-            )
+        template.require_suffix(KINDS)
         return template.suffix
 
 
